@@ -1,0 +1,191 @@
+"""Every error Quipu raises on purpose, in one tree.
+
+    QuipuError
+    ├── UsageError                what was asked for makes no sense
+    │   ├── EmptyQuestion
+    │   ├── UnknownDocument
+    │   ├── AmbiguousDocument
+    │   └── UnknownLanguage
+    ├── DocumentError             one file could not be taken in
+    │   ├── MissingFile
+    │   ├── UnsupportedFile
+    │   ├── UnreadableDocument
+    │   ├── EncryptedDocument
+    │   ├── EmptyDocument
+    │   └── DocumentTooLarge
+    ├── ModelError
+    │   ├── UnknownModel
+    │   ├── ModelNotInstalled
+    │   ├── UnusableModel
+    │   ├── PullFailed
+    │   │   ├── NoNetwork
+    │   │   ├── NoSpace
+    │   │   └── WrongHash
+    │   └── ContextOverflow
+    ├── LibraryError
+    │   ├── LibraryBusy
+    │   ├── LibraryDamaged
+    │   └── WrongEmbedder
+    └── Cancelled                 the reader stopped it
+
+The text of each is one sentence for the reader that says what to do next.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class QuipuError(Exception):
+    """Something the reader can understand and mend; its text is one sentence."""
+
+
+class UsageError(QuipuError):
+    """What was asked for makes no sense."""
+
+
+class EmptyQuestion(UsageError):
+    def __init__(self) -> None:
+        super().__init__("The question is empty: write what you want to know.")
+
+
+class UnknownDocument(UsageError):
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            f"No document in the library matches {reference!r}: `quipu docs list` shows them all."
+        )
+
+
+class AmbiguousDocument(UsageError):
+    def __init__(self, reference: str, titles: Sequence[str]) -> None:
+        names = ", ".join(titles)
+        super().__init__(f"{reference!r} matches several documents ({names}): give more of the id.")
+
+
+class UnknownLanguage(UsageError):
+    def __init__(self, code: str, known: Sequence[str]) -> None:
+        super().__init__(f"Unknown language {code!r}: use one of {', '.join(known)}.")
+
+
+class DocumentError(QuipuError):
+    """One file could not be taken in; the others still can."""
+
+
+class MissingFile(DocumentError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: there is no such file or folder: check the name.")
+
+
+class UnsupportedFile(DocumentError):
+    def __init__(self, path: Path, known: Sequence[str]) -> None:
+        super().__init__(
+            f"{path.name}: files of type {path.suffix or '(none)'} cannot be read yet: "
+            f"use one of {', '.join(known)}."
+        )
+
+
+class UnreadableDocument(DocumentError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: cannot be read ({reason}).")
+
+
+class EncryptedDocument(DocumentError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name}: is protected by a password: save a copy without one and add that."
+        )
+
+
+class EmptyDocument(DocumentError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: holds no text ({reason}).")
+
+
+class DocumentTooLarge(DocumentError):
+    def __init__(self, path: Path, what: str, limit: str) -> None:
+        super().__init__(f"{path.name}: has {what}, the limit is {limit}: split it and add parts.")
+
+
+class ModelError(QuipuError):
+    """A model is missing, unusable or could not be fetched."""
+
+
+class UnknownModel(ModelError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Unknown model {name!r}: `quipu models list` shows those there are.")
+
+
+class ModelNotInstalled(ModelError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name} is not installed: run `quipu models pull {name}`.")
+
+
+class UnusableModel(ModelError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: cannot be used as a model ({reason}).")
+
+
+class PullFailed(ModelError):
+    """A model could not be fetched; what was there before is untouched."""
+
+
+class NoNetwork(PullFailed):
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(
+            f"{name} could not be fetched from any source ({detail}): "
+            "check the network and run the same command again, it goes on where it stopped."
+        )
+
+
+class NoSpace(PullFailed):
+    def __init__(self, name: str, needed_bytes: int, free_bytes: int, folder: Path) -> None:
+        super().__init__(
+            f"{name} needs {needed_bytes / 1e9:.1f} GB and {folder} has "
+            f"{free_bytes / 1e9:.1f} GB free: make room or set QUIPU_MODELS to another folder."
+        )
+
+
+class WrongHash(PullFailed):
+    def __init__(self, name: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{name} arrived with the SHA-256 {found[:12]}… instead of {expected[:12]}… "
+            "and was thrown away: run the same command again."
+        )
+
+
+class ContextOverflow(ModelError):
+    def __init__(self, needed_tokens: int, window_tokens: int) -> None:
+        self.needed_tokens = needed_tokens
+        self.window_tokens = window_tokens
+        super().__init__(
+            f"The prompt needs {needed_tokens} tokens and the model's window holds "
+            f"{window_tokens}: ask something shorter or choose a model with a larger window."
+        )
+
+
+class LibraryError(QuipuError):
+    """The library on disk cannot do what was asked."""
+
+
+class LibraryBusy(LibraryError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Another Quipu has been writing to {folder} for too long: wait for it or stop it."
+        )
+
+
+class LibraryDamaged(LibraryError):
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"The library in {folder} cannot be used ({reason}).")
+
+
+class WrongEmbedder(LibraryError):
+    def __init__(self, stored: str, given: str) -> None:
+        super().__init__(
+            f"This library was built with the embedding model {stored} and cannot be searched "
+            f"with {given}: use `--embedder {stored}` or add the documents to another QUIPU_HOME."
+        )
+
+
+class Cancelled(QuipuError):
+    def __init__(self) -> None:
+        super().__init__("Stopped.")

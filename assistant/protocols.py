@@ -1,0 +1,176 @@
+"""Contracts between the assistant and what it is built from. Small, and no library's types."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+from assistant.types import (
+    Chunk,
+    Document,
+    DocumentText,
+    Generation,
+    Heading,
+    Matrix,
+    Message,
+    Page,
+    Passage,
+    Tokens,
+    Vector,
+)
+
+Count: TypeAlias = Callable[[str], int]  # text -> tokens
+Cancelled: TypeAlias = Callable[[], bool]
+PrefillReport: TypeAlias = Callable[[int, int], None]  # tokens read, tokens to read
+
+
+def never() -> bool:
+    """The `Cancelled` of somebody who never stops."""
+    return False
+
+
+class LanguageModel(Protocol):
+    """A chat model with its own tokenizer and window."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def window_tokens(self) -> int:
+        """Tokens of prompt and answer together that the open context holds."""
+        ...
+
+    @property
+    def effective_tokens(self) -> int:
+        """Tokens up to which the model still reads well; at most `window_tokens`."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Return the tokens of `text` as content, without special tokens."""
+        ...
+
+    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
+        """Return the prompt. No message's text can become a control token.
+
+        Args:
+            messages: may end with the user's; the assistant's turn is opened after it.
+            reply_start: text the assistant's turn begins with.
+        """
+        ...
+
+    def stream(
+        self,
+        prompt: Tokens,
+        *,
+        limit_tokens: int,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> Generator[str, None, Generation]:
+        """Yield the reply piece by piece, greedily; return what it cost.
+
+        Raises:
+            ContextOverflow: prompt and limit exceed the window.
+            assistant.errors.Cancelled: `cancelled` said so.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to vectors of length one. Knows its own prefixes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights and prefixes; vectors of different fingerprints must not mix."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of each text, without special tokens."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Matrix: ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
+
+
+class VectorIndex(Protocol):
+    """Chunk ids by nearness. Holds nothing that cannot be rebuilt from the library."""
+
+    def add(self, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
+        """Add or overwrite; `documents` are the document ids of the rows."""
+        ...
+
+    def rebuild(self, rows: Iterable[tuple[Sequence[int], Matrix, Sequence[str]]]) -> None:
+        """Replace everything by `rows`, given in batches as for `add`."""
+        ...
+
+    def count(self) -> int: ...
+
+    def search(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """Return (chunk id, cosine), best first, within `documents` unless None."""
+        ...
+
+
+class Store(Protocol):
+    """The library as the assistant reads it."""
+
+    def documents(self) -> list[Document]: ...
+
+    def document(self, reference: str) -> Document:
+        """Return the one document whose id starts with, or title or file name is, `reference`.
+
+        Raises:
+            UnknownDocument, AmbiguousDocument.
+        """
+        ...
+
+    def document_text(self, document_id: str) -> DocumentText: ...
+
+    def search_vectors(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[Passage]: ...
+
+    def search_words(
+        self, question: str, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[Passage]: ...
+
+    def kept(self, document_id: str, key: str) -> str | None:
+        """Return a text kept for this document under `key`, or None."""
+        ...
+
+    def keep(self, document_id: str, key: str, text: str) -> None:
+        """Keep a text until the document is removed."""
+        ...
+
+
+class Shelf(Protocol):
+    """The library as ingestion writes it: staged, then all at once."""
+
+    def find(self, document_id: str) -> Document | None: ...
+
+    def find_path(self, path: str) -> Document | None: ...
+
+    def stage(
+        self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]
+    ) -> None:
+        """Write a document that nobody sees yet; what was embedded for it before stays."""
+        ...
+
+    def staged_vectors(self, document_id: str) -> Mapping[int, tuple[str, Vector]]:
+        """Return ordinal -> (text, vector) of chunks that an interrupted run had embedded."""
+        ...
+
+    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None: ...
+
+    def publish(self, document: Document) -> None:
+        """Show the staged document and drop the older one of the same path, in one step."""
+        ...
+
+    def discard(self, document_id: str) -> None:
+        """Drop a staged document."""
+        ...

@@ -1,0 +1,34 @@
+"""Where things are kept and how much may be used: one frozen value."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+
+
+def default_home() -> Path:
+    """The library's folder: `QUIPU_HOME`, or the platform's folder for user data."""
+    return Path(os.environ.get("QUIPU_HOME") or user_data_path("quipu"))
+
+
+def default_models() -> Path:
+    """The models' folder: `QUIPU_MODELS`, or `models` in the user's cache folder."""
+    return Path(os.environ.get("QUIPU_MODELS") or user_cache_path("quipu") / "models")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Attributes:
+    home: folder of the library.
+    models: folder of the model files.
+    model: name of the chat model; None takes the best installed one that fits.
+    embedder: name of the embedding model; None takes the library's own, else the starter.
+    window_tokens: size of the context to open; None takes the model's effective window.
+    """
+
+    home: Path = field(default_factory=default_home)
+    models: Path = field(default_factory=default_models)
+    model: str | None = None
+    embedder: str | None = None
+    window_tokens: int | None = None

@@ -1,0 +1,320 @@
+"""The vocabulary: the values that move through Quipu. All frozen; no behaviour beyond derivation."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector: TypeAlias = NDArray[np.float32]  # (dim,), length one
+Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length one
+Tokens: TypeAlias = list[int]
+
+PAGE_BREAK = "\n\n"  # stands between the texts of two pages in a document's text
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as cleaned text.
+
+    Attributes:
+        number: physical page, from 1. Formats without pages have one page.
+        label: what is printed on the page ("iv"), or "" when that is the number.
+    """
+
+    number: int
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Attributes:
+    level: 1 for a chapter, 2 for a section in it, ...
+    char_start: offset of the heading's line in the document's text.
+    """
+
+    level: int
+    title: str
+    char_start: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of the library; its id is the SHA-256 of the file's bytes."""
+
+    id: str
+    title: str
+    path: str
+    language: str
+    page_count: int
+    word_count: int
+    chunk_count: int
+    added_at: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def short_id(self) -> str:
+        return self.id[:10]
+
+
+@dataclass(frozen=True)
+class DocumentText:
+    """The whole text of a document with the way back to its pages.
+
+    Attributes:
+        text: page texts joined by `PAGE_BREAK`.
+        page_starts: offset in `text` of each page, ascending.
+        page_numbers: the number of each of those pages.
+    """
+
+    text: str
+    page_starts: tuple[int, ...]
+    page_numbers: tuple[int, ...]
+    headings: tuple[Heading, ...] = ()
+
+    @classmethod
+    def of(cls, pages: Sequence[Page], headings: Sequence[Heading] = ()) -> "DocumentText":
+        starts, offset = [], 0
+        for page in pages:
+            starts.append(offset)
+            offset += len(page.text) + len(PAGE_BREAK)
+        return cls(
+            text=PAGE_BREAK.join(page.text for page in pages),
+            page_starts=tuple(starts),
+            page_numbers=tuple(page.number for page in pages),
+            headings=tuple(headings),
+        )
+
+    def page_at(self, char: int) -> int:
+        """Return the number of the page that holds the character at offset `char`."""
+        return self.page_numbers[max(0, bisect_right(self.page_starts, char) - 1)]
+
+    def pages_between(self, char_start: int, char_end: int) -> tuple[int, ...]:
+        """Return the numbers of the pages that the span `[char_start, char_end)` touches."""
+        first = max(0, bisect_right(self.page_starts, char_start) - 1)
+        last = max(first, bisect_right(self.page_starts, max(char_start, char_end - 1)) - 1)
+        return self.page_numbers[first : last + 1]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a document that is embedded and found as one.
+
+    Attributes:
+        ordinal: position among the document's chunks, from 0.
+        char_start: first character in the document's text.
+        char_end: one past the last character; `text == document_text[char_start:char_end]`.
+        page_starts: for each page it touches, (offset within the chunk, page number), ascending.
+        heading: titles of the sections it stands in, outermost first, joined by " › ".
+    """
+
+    document_id: str
+    ordinal: int
+    text: str
+    char_start: int
+    char_end: int
+    page_starts: tuple[tuple[int, int], ...]
+    heading: str = ""
+
+    @property
+    def pages(self) -> tuple[int, ...]:
+        return tuple(number for _, number in self.page_starts)
+
+    def page_at(self, char: int) -> int:
+        """Return the page that holds the character at offset `char` of the chunk."""
+        offsets = [offset for offset, _ in self.page_starts]
+        return self.page_starts[max(0, bisect_right(offsets, char) - 1)][1]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk as the answer to a search: relevance lives here.
+
+    Attributes:
+        number: what the model and the reader call it, from 1; 0 before it is packed.
+        score: fused rank score; only comparable within one search.
+    """
+
+    chunk: Chunk
+    document: Document
+    score: float
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a claim stands.
+
+    Attributes:
+        marker: the passage number `n` of `[n]` in the answer.
+        quote: the sentence of the page that supports the claim, as it stands in the text.
+        char_start: offset of the quote in the document's text.
+        claim: the sentence of the answer it supports.
+        strength: 0 to 1, how well the quote matches the claim.
+        supported: whether the strength is enough to rely on.
+    """
+
+    marker: int
+    document_id: str
+    document: str
+    page: int
+    quote: str
+    char_start: int
+    claim: str
+    strength: float
+    supported: bool
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True)
+class Message:
+    role: Role
+    text: str
+
+
+class ContextMode(StrEnum):
+    """How the documents reach the model."""
+
+    WHOLE = "whole"
+    PACKED = "packed"
+    SECTIONS = "sections"
+
+
+@dataclass(frozen=True)
+class ContextPlan:
+    """Who gets how many tokens of the window.
+
+    Attributes:
+        ledger: tokens for rules, documents, conversation, question and answer, in this order.
+        pages_read: (document id, page) of every page the model is given text from.
+        pages_left_out: (document id, page) of found pages for which there was no room.
+    """
+
+    mode: ContextMode
+    window: int
+    ledger: dict[str, int]
+    pages_read: tuple[tuple[str, int], ...] = ()
+    pages_left_out: tuple[tuple[str, int], ...] = ()
+    predicted_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What one run of the model cost; times in seconds."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    prefill_s: float
+    decode_s: float
+    stopped_by_limit: bool = False
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds and tokens of one answer; `ttft_s` counts from the question, models loaded."""
+
+    load_s: float = 0.0
+    ttft_s: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    prefill_tokens_per_s: float = 0.0
+    decode_tokens_per_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Attributes:
+    language: the language asked for, as an ISO 639-1 code.
+    written_in: the language the text was found to be in; "" when too short to tell.
+    answerable: False when the documents do not hold the answer.
+    searched_for: the question as it was searched, rewritten when it could not stand alone.
+    """
+
+    question: str
+    language: str
+    text: str
+    answerable: bool
+    citations: tuple[Citation, ...]
+    plan: ContextPlan
+    timings: Timings
+    model: str
+    written_in: str = ""
+    searched_for: str = ""
+
+
+@dataclass(frozen=True)
+class SectionSummary:
+    """Attributes:
+    pages: first and last page the section touches.
+    """
+
+    title: str
+    pages: tuple[int, int]
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Attributes:
+    overview: the summary of the whole; for a document read in one pass, all there is.
+    sections: in reading order; empty for a document read in one pass.
+    pages_read: every page whose text was read, which is every page that has text.
+    kept: True when nothing had to be read again.
+    """
+
+    document: Document
+    language: str
+    overview: str
+    sections: tuple[SectionSummary, ...]
+    plan: ContextPlan
+    pages_read: tuple[int, ...]
+    kept: bool
+    model: str
+
+
+class StageName(StrEnum):
+    SEARCHING = "searching"
+    READING = "reading"
+    WRITING = "writing"
+    CHECKING = "checking"
+    SUMMARISING = "summarising"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the assistant is doing; `done` of `total` in tokens or sections, 0 when unknown."""
+
+    name: StageName
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The next piece of streamed text; `restart` means: forget what was streamed before."""
+
+    text: str
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a loaded model says of itself, for `doctor` and `--json`."""
+
+    name: str
+    window_tokens: int
+    has_chat_template: bool
+    details: dict[str, Any] = field(default_factory=dict)
