@@ -18,6 +18,7 @@ import llama_cpp as lc
 
 from assistant.backends.templates import PromptPiece, lay_out, lay_out_plain
 from assistant.errors import Cancelled, ContextOverflow, UnusableModel
+from assistant.models.catalogue import parameter_count
 from assistant.models.shelf import GgufFacts
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import PrefillReport, never
@@ -72,7 +73,7 @@ def describe(path: Path) -> GgufFacts:
                 _metadata(model, f"{architecture}.attention.key_length")
                 or number["embedding_length"] // heads
             ),
-            parameters=_metadata(model, "general.size_label"),
+            parameters=int(parameter_count(_metadata(model, "general.size_label"))),
         )
 
 

@@ -1,0 +1,123 @@
+"""The vector index in Chroma, embedded. The only import of chromadb.
+
+Holds chunk ids, vectors and document ids: no text, nothing that the library cannot give again.
+It is never edited in place: Chroma 1.5 loses rows after deleting and adding again, so a loss of
+rows means a new index in a new folder, and the number of that folder is in `current`.
+
+    index/current   the number of the index in use
+    index/g1/       Chroma's own files
+"""
+
+import shutil
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import chromadb
+from chromadb.config import Settings
+
+from assistant.types import Matrix, Vector
+
+# Chroma's defaults (ef 100, 16 neighbours, squared distance) miss rows after updates.
+CONFIGURATION = {
+    "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 400}
+}
+NAME = "chunks"
+
+
+class ChromaIndex:
+    """One collection in a folder; follows when another process has built a new one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.RLock()
+        self._open: tuple[int, tuple[int, int], Any, Any] | None = None
+
+    def add(self, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
+        with self._lock:
+            self._collection().upsert(
+                ids=[str(number) for number in ids],
+                embeddings=vectors,
+                metadatas=[{"document": document} for document in documents],
+            )
+            assert self._open is not None
+            generation, _, client, collection = self._open
+            self._open = (generation, self._stamp(generation), client, collection)
+
+    def rebuild(self, rows: Iterable[tuple[Sequence[int], Matrix, Sequence[str]]]) -> None:
+        with self._lock:
+            old = self._current()
+            self.close()
+            self._start(old + 1)
+            for batch in rows:
+                self.add(*batch)
+            for folder in self._folder.glob("g*"):
+                if folder.name != f"g{old + 1}":
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def count(self) -> int:
+        with self._lock:
+            return int(self._collection().count())
+
+    def search(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[int, float]]:
+        with self._lock:
+            collection = self._collection()
+            limit = min(limit, collection.count())
+            if limit == 0 or documents == []:
+                return []
+            where = None if documents is None else {"document": {"$in": list(documents)}}
+            found = collection.query(
+                query_embeddings=[query], n_results=limit, where=where, include=["distances"]
+            )
+        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
+        return [(int(number), 1.0 - float(distance)) for number, distance in pairs]
+
+    def close(self) -> None:
+        """Let go of Chroma's files."""
+        with self._lock:
+            if self._open is not None:
+                self._open[2].close()
+                self._open = None
+
+    def _current(self) -> int:
+        marker = self._folder / "current"
+        return int(marker.read_text()) if marker.exists() else 0
+
+    def _start(self, generation: int) -> None:
+        """Make an empty index folder the one in use."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.rmtree(self._path(generation), ignore_errors=True)
+        partial = self._folder / "current.partial"
+        partial.write_text(str(generation))
+        partial.rename(self._folder / "current")
+
+    def _path(self, generation: int) -> Path:
+        return self._folder / f"g{generation}"
+
+    def _collection(self) -> Any:
+        """Return the collection, opened again when another process has written since."""
+        if self._current() == 0:
+            self._start(1)
+        generation = self._current()
+        if self._open is not None and self._open[:2] == (generation, self._stamp(generation)):
+            return self._open[3]
+        self.close()
+        client = chromadb.PersistentClient(
+            str(self._path(generation)), settings=Settings(anonymized_telemetry=False)
+        )
+        collection = client.get_or_create_collection(
+            NAME, configuration=CONFIGURATION, embedding_function=None
+        )
+        self._open = (generation, self._stamp(generation), client, collection)
+        return collection
+
+    def _stamp(self, generation: int) -> tuple[int, int]:
+        """Return what changes in the folder whenever somebody writes."""
+        file = self._path(generation) / "chroma.sqlite3"
+        if not file.exists():
+            return (0, 0)
+        stat = file.stat()
+        return (stat.st_mtime_ns, stat.st_size)

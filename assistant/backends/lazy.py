@@ -1,0 +1,93 @@
+"""Backends that load on first use, so that a command pays only for what it needs."""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import Generic, TypeVar
+
+from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, never
+from assistant.types import Generation, Matrix, Message, Tokens
+
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """Calls a loader once, whichever thread comes first."""
+
+    def __init__(self, load: Callable[[], T]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded: list[T] = []
+
+    def get(self) -> T:
+        with self._lock:
+            if not self._loaded:
+                self._loaded.append(self._load())
+            return self._loaded[0]
+
+
+class LazyModel:
+    """A `LanguageModel` that is loaded when it is first asked for more than its name."""
+
+    def __init__(self, name: str, load: Callable[[], LanguageModel]) -> None:
+        self._name = name
+        self._model = _Once(load)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def window_tokens(self) -> int:
+        return self._model.get().window_tokens
+
+    @property
+    def effective_tokens(self) -> int:
+        return self._model.get().effective_tokens
+
+    def count(self, text: str) -> int:
+        return self._model.get().count(text)
+
+    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
+        return self._model.get().encode(messages, reply_start=reply_start)
+
+    def stream(
+        self,
+        prompt: Tokens,
+        *,
+        limit_tokens: int,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> Generator[str, None, Generation]:
+        return self._model.get().stream(
+            prompt, limit_tokens=limit_tokens, cancelled=cancelled, report=report
+        )
+
+
+class LazyEmbedder:
+    """An `Embedder` that is loaded when there is something to embed or count."""
+
+    def __init__(self, name: str, fingerprint: str, load: Callable[[], Embedder]) -> None:
+        self._name = name
+        self._fingerprint = fingerprint
+        self._embedder = _Once(load)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @property
+    def dimensions(self) -> int:
+        return self._embedder.get().dimensions
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        return self._embedder.get().counts(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> Matrix:
+        return self._embedder.get().embed_passages(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._embedder.get().embed_queries(texts)

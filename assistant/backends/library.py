@@ -1,0 +1,503 @@
+"""The library on disk: one SQLite file that is the truth. The only import of sqlite3.
+
+Documents, pages, headings, chunks, keyword rows and vectors are here; the vector index beside it
+is rebuilt from these rows and holds nothing of its own. Reading never waits for a lock; writing
+takes one that other processes respect.
+
+    library.db     the truth          write.lock    held for each write
+    files/         the originals      adding.lock   held while one document is taken in
+    index/         the vector index
+"""
+
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from assistant.backends.words import fold, match_expression
+from assistant.errors import (
+    AmbiguousDocument,
+    LibraryBusy,
+    LibraryDamaged,
+    UnknownDocument,
+    WrongEmbedder,
+)
+from assistant.protocols import Embedder, VectorIndex
+from assistant.types import (
+    Chunk,
+    Document,
+    DocumentText,
+    Heading,
+    Matrix,
+    Page,
+    Passage,
+    Vector,
+)
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
+    state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
+    title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
+    page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
+    added_at TEXT NOT NULL, notes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pages (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    number INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (document_id, number));
+CREATE TABLE IF NOT EXISTS headings (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, text TEXT NOT NULL,
+    char_start INTEGER NOT NULL, char_end INTEGER NOT NULL,
+    page_starts TEXT NOT NULL, heading TEXT NOT NULL,
+    vector BLOB NOT NULL,                  -- float16, length one
+    UNIQUE (document_id, ordinal));
+CREATE TABLE IF NOT EXISTS kept (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+    text, tokenize = 'unicode61 remove_diacritics 2');
+"""
+WRITE_WAIT_S = 120.0
+INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
+OVERFETCH = 4  # hits asked of the index per wanted one: rows of removed documents are skipped
+
+Row: TypeAlias = sqlite3.Row
+
+
+class Library:
+    """Documents with their pages, chunks and vectors.
+
+    One object may be used from several threads; several processes may use one folder.
+    """
+
+    def __init__(self, folder: Path, index: VectorIndex, *, embedder: Embedder | None = None):
+        """Open the library, making it when the folder is new.
+
+        Raises:
+            LibraryDamaged: the file is no database, or of a later version.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
+        self._index = index
+        self._embedder = embedder
+        self._thread = threading.local()
+        self._write_lock = FileLock(folder / "write.lock", timeout=WRITE_WAIT_S)
+        self._prepare()
+
+    # reading
+
+    def documents(self) -> list[Document]:
+        rows = self._rows("SELECT * FROM documents WHERE state = 'ready' ORDER BY added_at, title")
+        return [_document(row) for row in rows]
+
+    def document(self, reference: str) -> Document:
+        every = self.documents()
+        wanted = reference.strip()
+        found = [d for d in every if wanted in (d.id, d.title, d.path, Path(d.path).name)]
+        if not found and len(wanted) >= 4:
+            found = [d for d in every if d.id.startswith(wanted.lower())]
+        if not found:
+            raise UnknownDocument(reference)
+        if len(found) > 1:
+            raise AmbiguousDocument(reference, [f"{d.short_id} {d.title}" for d in found])
+        return found[0]
+
+    def find(self, document_id: str) -> Document | None:
+        return next((d for d in self.documents() if d.id == document_id), None)
+
+    def find_path(self, path: str) -> Document | None:
+        return next((d for d in self.documents() if d.path == path), None)
+
+    def pages(self, document_id: str) -> list[Page]:
+        rows = self._rows(
+            "SELECT number, text, label FROM pages WHERE document_id = ? ORDER BY number",
+            document_id,
+        )
+        return [Page(**row) for row in rows]
+
+    def document_text(self, document_id: str) -> DocumentText:
+        rows = self._rows(
+            "SELECT level, title, char_start FROM headings WHERE document_id = ? "
+            "ORDER BY char_start",
+            document_id,
+        )
+        return DocumentText.of(self.pages(document_id), [Heading(**row) for row in rows])
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        rows = self._rows(
+            "SELECT * FROM chunks WHERE document_id = ? ORDER BY ordinal", document_id
+        )
+        return [_chunk(row) for row in rows]
+
+    def file(self, document: Document) -> Path:
+        """Return where the original of a document is kept."""
+        return self.folder / "files" / f"{document.id}{Path(document.path).suffix.lower()}"
+
+    def search_vectors(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[Passage]:
+        self._check_index()
+        hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
+        return self._passages(hits, documents)[:limit]
+
+    def search_words(
+        self, question: str, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[Passage]:
+        within = [d.id for d in self.documents() if documents is None or d.id in documents]
+        marks = ", ".join("?" for _ in within)
+        rows = self._rows(
+            "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
+            "JOIN chunks ON chunks.id = words.rowid "
+            f"WHERE words MATCH ? AND document_id IN ({marks}) ORDER BY score DESC LIMIT ?",
+            match_expression(question, self._languages()),
+            *within,
+            limit,
+        )
+        return self._passages([(int(row["id"]), float(row["score"])) for row in rows], within)
+
+    def kept(self, document_id: str, key: str) -> str | None:
+        rows = self._rows(
+            "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key
+        )
+        return str(rows[0]["text"]) if rows else None
+
+    def fact(self, key: str) -> str | None:
+        rows = self._rows("SELECT value FROM facts WHERE key = ?", key)
+        return str(rows[0]["value"]) if rows else None
+
+    # writing
+
+    def keep(self, document_id: str, key: str, text: str) -> None:
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (document_id, key, text))
+
+    @contextmanager
+    def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the right to take documents in; call `waiting` once if another process has it."""
+        lock = FileLock(self.folder / "adding.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def stage(
+        self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]
+    ) -> None:
+        self._check_embedder()
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
+                _values(document),
+            )
+            db.execute("DELETE FROM pages WHERE document_id = ?", (document.id,))
+            db.execute("DELETE FROM headings WHERE document_id = ?", (document.id,))
+            db.executemany(
+                "INSERT INTO pages VALUES (?, ?, ?, ?)",
+                [(document.id, page.number, page.label, page.text) for page in pages],
+            )
+            db.executemany(
+                "INSERT INTO headings VALUES (?, ?, ?, ?)",
+                [(document.id, h.level, h.title, h.char_start) for h in headings],
+            )
+
+    def staged_vectors(self, document_id: str) -> Mapping[int, tuple[str, Vector]]:
+        rows = self._rows(
+            "SELECT ordinal, text, vector FROM chunks WHERE document_id = ?", document_id
+        )
+        return {row["ordinal"]: (row["text"], _vector(row["vector"])) for row in rows}
+
+    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
+        with self._writing() as db:
+            for chunk, vector in zip(chunks, vectors, strict=True):
+                db.execute(
+                    "INSERT OR REPLACE INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        chunk.document_id,
+                        chunk.ordinal,
+                        chunk.text,
+                        chunk.char_start,
+                        chunk.char_end,
+                        json.dumps(chunk.page_starts),
+                        chunk.heading,
+                        vector.astype(np.float16).tobytes(),
+                    ),
+                )
+
+    def publish(self, document: Document) -> None:
+        """Index the staged chunks, check the index, then show the document in one step.
+
+        Raises:
+            LibraryDamaged: the index does not hold what it was given.
+        """
+        rows = self._rows("SELECT id, ordinal FROM chunks WHERE document_id = ?", document.id)
+        if len(rows) != document.chunk_count:
+            raise LibraryDamaged(self.folder, f"{document.title} is only partly staged")
+        with self._write_lock_held():
+            self._check_index()
+            expected = self._index.count() + len(rows)
+            for batch in self._vector_rows("document_id = ?", document.id):
+                self._index.add(*batch)
+            if self._index.count() != expected:
+                raise LibraryDamaged(self.folder, "the vector index lost rows")
+            replaced = self._flip(document)
+            self._set_fact("indexed", str(expected))
+            if replaced:
+                self._forget_traces()
+
+    def discard(self, document_id: str) -> None:
+        with self._writing() as db:
+            db.execute("DELETE FROM documents WHERE id = ? AND state = 'staged'", (document_id,))
+
+    def discard_unfinished(self, *, but: str) -> None:
+        """Drop what interrupted runs have staged, except the document that is now resumed."""
+        with self._writing() as db:
+            db.execute("DELETE FROM documents WHERE state = 'staged' AND id != ?", (but,))
+
+    def store_file(self, document: Document, source: Path) -> None:
+        """Keep a copy of the original for page pictures and later readings."""
+        target = self.file(document)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            shutil.copyfile(source, partial)
+            partial.chmod(0o600)
+            partial.rename(target)
+
+    def remove(self, document: Document) -> None:
+        """Remove a document and every trace of it: rows, words, vectors, file, free space."""
+        with self._write_lock_held():
+            with self._transaction() as db:
+                self._delete(db, [document.id])
+            self.file(document).unlink(missing_ok=True)
+            self._forget_traces()
+
+    # keeping whole
+
+    def rebuild_index(self) -> None:
+        """Write the vector index anew from the rows, without embedding anything."""
+        with self._write_lock_held():
+            self._rebuild()
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the library in plain sentences; nothing when it is whole."""
+        problems = [row[0] for row in self._rows("PRAGMA quick_check") if row[0] != "ok"]
+        ready = self._count_ready()
+        if self._index.count() < ready:
+            problems.append(f"the vector index holds {self._index.count()} of {ready} rows")
+        for document in self.documents():
+            if not self.file(document).exists():
+                problems.append(f"the file of {document.title} is missing")
+        return problems
+
+    # inside
+
+    def _prepare(self) -> None:
+        try:
+            version = int(self.fact_or_new("schema_version", str(SCHEMA_VERSION)))
+        except sqlite3.DatabaseError as error:
+            raise LibraryDamaged(self.folder, str(error)) from error
+        if version > SCHEMA_VERSION:
+            raise LibraryDamaged(self.folder, "it was made by a later version of Quipu")
+
+    def fact_or_new(self, key: str, value: str) -> str:
+        """Return a stored fact, storing `value` when there is none yet."""
+        db = self._connection()
+        known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'words'").fetchone()
+        if not known:
+            with self._write_lock_held():
+                db.executescript(SCHEMA)
+        stored = self.fact(key)
+        if stored is None:
+            self._set_fact(key, value)
+        return stored or value
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        db: sqlite3.Connection | None = getattr(self._thread, "db", None)
+        if db is None:
+            db = sqlite3.connect(self.folder / "library.db", timeout=30, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
+                db.execute(f"PRAGMA {pragma}")
+            db.execute("PRAGMA synchronous = FULL")
+            (self.folder / "library.db").chmod(0o600)
+            self._thread.db = db
+        return db
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        db = getattr(self._thread, "db", None)
+        if db is not None:
+            db.close()
+            self._thread.db = None
+
+    def _rows(self, query: str, *values: Any) -> list[Row]:
+        return self._connection().execute(query, values).fetchall()
+
+    @contextmanager
+    def _write_lock_held(self) -> Iterator[None]:
+        try:
+            with self._write_lock:
+                yield
+        except Timeout as error:
+            raise LibraryBusy(self.folder) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock_held(), self._transaction() as db:
+            yield db
+
+    def _set_fact(self, key: str, value: str) -> None:
+        self._connection().execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+    def _check_embedder(self) -> None:
+        """Raise WrongEmbedder when the library's vectors are of another embedding model."""
+        if self._embedder is None:
+            return
+        name, print_ = self._embedder.name, self._embedder.fingerprint
+        if self.fact_or_new("embedder_fingerprint", print_) != print_:
+            raise WrongEmbedder(self.fact("embedder") or "?", name)
+        self.fact_or_new("embedder", name)
+
+    def _flip(self, document: Document) -> bool:
+        """Show the staged document instead of the older one of its path; return if there was one."""
+        old = [d for d in self.documents() if d.path == document.path and d.id != document.id]
+        with self._transaction() as db:
+            self._delete(db, [d.id for d in old])
+            self._write_words(db, document)
+            db.execute(
+                "UPDATE documents SET state = 'ready', title = ?, path = ?, language = ?, "
+                "page_count = ?, word_count = ?, chunk_count = ?, added_at = ?, notes = ? "
+                "WHERE id = ?",
+                (*_values(document)[1:], document.id),
+            )
+        for gone in old:
+            self.file(gone).unlink(missing_ok=True)
+        return bool(old)
+
+    def _write_words(self, db: sqlite3.Connection, document: Document) -> None:
+        rows = db.execute(
+            "SELECT id, heading, text FROM chunks WHERE document_id = ?", (document.id,)
+        ).fetchall()
+        db.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)",
+            [(row["id"], fold(f"{row['heading']} {row['text']}", document.language)) for row in rows],
+        )
+
+    def _delete(self, db: sqlite3.Connection, document_ids: Sequence[str]) -> None:
+        for document_id in document_ids:
+            db.execute(
+                "DELETE FROM words WHERE rowid IN (SELECT id FROM chunks WHERE document_id = ?)",
+                (document_id,),
+            )
+            db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+    def _forget_traces(self) -> None:
+        """Drop what deletion leaves behind: keyword segments, index rows, free pages, the log."""
+        db = self._connection()
+        db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        self._rebuild()
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _rebuild(self) -> None:
+        ready = "document_id IN (SELECT id FROM documents WHERE state = 'ready')"
+        self._index.rebuild(self._vector_rows(ready))
+        self._set_fact("indexed", str(self._count_ready()))
+
+    def _check_index(self) -> None:
+        """Rebuild the index when it does not hold the rows it should (lost, or another's)."""
+        if self._index.count() < self._count_ready():
+            self.rebuild_index()
+
+    def _count_ready(self) -> int:
+        return int(
+            self._rows("SELECT coalesce(sum(chunk_count), 0) FROM documents WHERE state = 'ready'")[
+                0
+            ][0]
+        )
+
+    def _vector_rows(self, where: str, *values: Any) -> Iterator[tuple[list[int], Matrix, list[str]]]:
+        query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
+        cursor = self._connection().execute(query, values)
+        while rows := cursor.fetchmany(INDEX_BATCH):
+            vectors = np.stack([_vector(row["vector"]) for row in rows])
+            yield [row["id"] for row in rows], vectors, [row["document_id"] for row in rows]
+
+    def _languages(self) -> list[str]:
+        rows = self._rows("SELECT DISTINCT language FROM documents WHERE state = 'ready'")
+        return sorted(str(row["language"]) for row in rows)
+
+    def _passages(
+        self, hits: Sequence[tuple[int, float]], documents: Sequence[str] | None
+    ) -> list[Passage]:
+        """Return the hits that are chunks of ready documents, in the order of the hits."""
+        known = {d.id: d for d in self.documents() if documents is None or d.id in documents}
+        marks = ", ".join("?" for _ in hits)
+        rows = self._rows(f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits])
+        chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in known}
+        return [
+            Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)
+            for i, score in hits
+            if i in chunks
+        ]
+
+
+def _document(row: Row) -> Document:
+    fields = {key: row[key] for key in row.keys() if key not in ("state", "notes")}  # noqa: SIM118
+    return Document(**fields, notes=tuple(json.loads(row["notes"])))
+
+
+def _values(document: Document) -> tuple[Any, ...]:
+    """Return the document's fields in the order of the table, without its state."""
+    fields = asdict(document)
+    fields["notes"] = json.dumps(document.notes, ensure_ascii=False)
+    return tuple(fields.values())
+
+
+def _chunk(row: Row) -> Chunk:
+    return Chunk(
+        document_id=row["document_id"],
+        ordinal=row["ordinal"],
+        text=row["text"],
+        char_start=row["char_start"],
+        char_end=row["char_end"],
+        page_starts=tuple((offset, page) for offset, page in json.loads(row["page_starts"])),
+        heading=row["heading"],
+    )
+
+
+def _vector(blob: bytes) -> Vector:
+    return np.frombuffer(blob, dtype=np.float16).astype(np.float32)

@@ -1,0 +1,57 @@
+"""Where sentences end, in Latin, CJK, Arabic, Devanagari and other scripts. Pure."""
+
+import re
+
+CLOSERS = "\"'”’»)\\]）」』】"
+# A full stop ends a sentence when a space and then no small letter follows; the ends of other
+# scripts need no space after them.
+END = re.compile(
+    rf"(?:[.!?…؟۔]+[{CLOSERS}]*(?=\s)|[。！？｡]+[{CLOSERS}]*|[।॥]+[{CLOSERS}]*|[።።၊။]+|\n)\s*"
+)
+ABBREVIATIONS = {
+    # Latin script, in the languages of the starter models; without their full stop
+    "al", "approx", "art", "bzw", "cap", "cf", "ch", "d", "dr", "dra", "ed", "eds", "eg", "e.g",
+    "ej", "etc", "fig", "figs", "hr", "i.e", "ie", "inc", "jr", "ltd", "m", "mme", "mlle", "mr",
+    "mrs", "ms", "n", "no", "nr", "nº", "núm", "num", "op", "p", "pag", "pág", "págs", "pp",
+    "prof", "rev", "s", "sec", "sect", "sig", "sra", "sr", "srta", "st", "sta", "ste", "tab",
+    "u.a", "usw", "v", "vgl", "vol", "vols", "vs", "z.b", "d.h", "ca", "ex", "p.ej",
+}  # fmt: skip
+LAST_WORD = re.compile(r"([^\s(\[«\"“]+)\.$")
+
+
+def split(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences, in order, without gaps: each holds the space after it.
+
+    A line end ends a sentence too: in cleaned pages it parts paragraphs, items and table rows.
+    """
+    spans, start = [], 0
+    for match in END.finditer(text):
+        if match.end() < len(text) and not _ends(text, match):
+            continue
+        spans.append((start, match.end()))
+        start = match.end()
+    return [*spans, (start, len(text))] if start < len(text) else spans
+
+
+def split_long(text: str, limit: int) -> list[tuple[int, int]]:
+    """Return spans of at most `limit` characters, cut at spaces where there are any."""
+    spans, start = [], 0
+    while len(text) - start > limit:
+        cut = text.rfind(" ", start + limit // 2, start + limit) + 1 or start + limit
+        spans.append((start, cut))
+        start = cut
+    return [*spans, (start, len(text))]
+
+
+def _ends(text: str, match: re.Match[str]) -> bool:
+    if "\n" in match[0] or not match[0].startswith("."):
+        return True
+    following = text[match.end()]
+    if following.islower():
+        return False
+    last = LAST_WORD.search(text[max(0, match.start() - 30) : match.start() + 1])
+    if last is None:
+        return True
+    word = last[1].lower()
+    initial = len(word) == 1 and word.isalpha() and last[1].isupper()
+    return not initial and word not in ABBREVIATIONS

@@ -1,0 +1,123 @@
+"""From settings to an assistant that works. The only module that names a backend.
+
+Imports backends where they are needed: the command line must answer `--help` without them.
+"""
+
+from dataclasses import dataclass
+
+from assistant.assistant import Assistant
+from assistant.backends.chroma import ChromaIndex
+from assistant.backends.lazy import LazyEmbedder, LazyModel
+from assistant.backends.library import Library
+from assistant.errors import ModelNotInstalled, UnknownModel
+from assistant.models.catalogue import Role, load_catalogue
+from assistant.models.hardware import Machine, choose, largest_window, measure
+from assistant.models.shelf import InstalledModel, ModelShelf
+from assistant.protocols import Embedder, LanguageModel
+from assistant.settings import Settings
+
+STARTER_EMBEDDER = "multilingual-e5-small"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a face works with: the library, an assistant over it, and what embeds."""
+
+    library: Library
+    embedder: Embedder
+    assistant: Assistant
+
+
+def model_shelf(settings: Settings) -> ModelShelf:
+    """Return the models on this machine."""
+    return ModelShelf(settings.models, load_catalogue())
+
+
+def open_library(settings: Settings) -> Library:
+    """Return the library for looking and removing; nothing can be added through it."""
+    return Library(settings.home, ChromaIndex(settings.home / "index"))
+
+
+def open_for_adding(settings: Settings) -> tuple[Library, Embedder]:
+    """Return the library with the embedder its vectors are made by.
+
+    Raises:
+        ModelNotInstalled: there is no embedding model.
+    """
+    embedder = _embedder(settings, open_library(settings))
+    index = ChromaIndex(settings.home / "index")
+    return Library(settings.home, index, embedder=embedder), embedder
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Return everything; models load when they are first needed.
+
+    Raises:
+        ModelError: a model is missing, or none fits this machine.
+    """
+    model = chat_model(settings)
+    library, embedder = open_for_adding(settings)
+    return Workspace(library, embedder, Assistant(model, embedder, library))
+
+
+def chat_model(settings: Settings) -> LanguageModel:
+    """Return the chosen chat model, or the best installed one that fits into memory."""
+    installed = _chosen(settings, measure())
+    return LazyModel(installed.name, lambda: _load_model(installed, settings))
+
+
+def window_for(installed: InstalledModel, machine: Machine, wanted: int | None) -> int:
+    """Return the window to open: what was asked for, else what the model reads well and fits."""
+    most = largest_window(installed.entry, machine) or 2048
+    if wanted:
+        return min(wanted, installed.entry.trained_window_tokens or wanted)
+    return min(installed.entry.effective_window_tokens or 4096, most)
+
+
+def _chosen(settings: Settings, machine: Machine) -> InstalledModel:
+    shelf = model_shelf(settings)
+    if settings.model is None:
+        return choose(shelf.installed(), machine)
+    found = shelf.find(settings.model)
+    if found.entry.role is not Role.CHAT:
+        raise UnknownModel(settings.model)
+    return found
+
+
+def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
+    from assistant.backends.llama import LlamaModel
+
+    machine = measure()
+    window = window_for(installed, machine, settings.window_tokens)
+    effective = installed.entry.effective_window_tokens or window
+    return LlamaModel(
+        installed.path,
+        name=installed.name,
+        window_tokens=window,
+        effective_tokens=window if settings.window_tokens else effective,
+        threads=machine.cores,
+    )
+
+
+def _embedder(settings: Settings, library: Library) -> Embedder:
+    name = settings.embedder or library.fact("embedder") or STARTER_EMBEDDER
+    installed = model_shelf(settings).find(name)
+    if installed.entry.role is not Role.EMBED:
+        raise ModelNotInstalled(STARTER_EMBEDDER)
+    entry = installed.entry
+    fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
+    return LazyEmbedder(name, fingerprint, lambda: _load_embedder(installed, fingerprint))
+
+
+def _load_embedder(installed: InstalledModel, fingerprint: str) -> Embedder:
+    from assistant.backends.encoders import SentenceEncoder
+
+    return SentenceEncoder(
+        installed.path,
+        name=installed.name,
+        fingerprint=fingerprint,
+        query_prefix=installed.entry.query_prefix,
+        passage_prefix=installed.entry.passage_prefix,
+    )
+
+

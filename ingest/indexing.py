@@ -1,0 +1,240 @@
+"""Files into the library, one after the other: read, clean, chunk, embed, publish.
+
+A document is staged first and shown at the end in one step, so that nothing half-taken answers
+and a changed file never vanishes while its new version is in work. Interrupted embedding goes on
+where it stopped.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from assistant.errors import Cancelled, DocumentError, EmptyDocument, MissingFile
+from assistant.protocols import Cancelled as CancelCheck
+from assistant.protocols import Embedder, Shelf, never
+from assistant.types import Chunk, Document, DocumentText, Matrix
+from ingest.chunking import chunk
+from ingest.cleaning import CleanText, clean
+from ingest.reading import READERS, Reading, read
+
+EMBED_BATCH = 32  # chunks between two checkpoints: about two seconds on two cores
+
+
+class Status(StrEnum):
+    ADDED = "added"
+    UNCHANGED = "unchanged"
+    REPLACED = "replaced"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file; `error` is one sentence, "" when there is none."""
+
+    path: str
+    status: Status
+    document: Document | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Attributes:
+    step: "reading", "embedding" or "waiting" for another process that adds.
+    pages_done: of `pages_total`; 0 of 0 while the file is being read.
+    seconds_left: None until it can be told.
+    """
+
+    path: Path
+    step: str
+    pages_done: int = 0
+    pages_total: int = 0
+    seconds_left: float | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+class AddingShelf(Shelf, Protocol):
+    """The library as this module needs it."""
+
+    def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]: ...
+
+    def discard_unfinished(self, *, but: str) -> None: ...
+
+    def store_file(self, document: Document, source: Path) -> None: ...
+
+
+def silent(progress: Progress) -> None:
+    """The `Report` of somebody who does not look."""
+
+
+def files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files named, and those in named folders whose type can be read, sorted.
+
+    A path that does not exist is yielded too: adding it tells so, and the others still go in.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS and p.is_file())
+        yield from (p for p in inside if not any(part.startswith(".") for part in p.parts[1:]))
+
+
+def add(
+    paths: Sequence[Path],
+    *,
+    shelf: AddingShelf,
+    embedder: Embedder,
+    language_of: Callable[[str], str],
+    report: Report = silent,
+    cancelled: CancelCheck = never,
+) -> Iterator[Outcome]:
+    """Take in each file and yield what became of it, as soon as it is known.
+
+    Raises:
+        Cancelled: `cancelled` said so; what was embedded stays for the next run.
+    """
+    adder = _Adder(shelf, embedder, language_of, report, cancelled)
+    for path in files(paths):
+        try:
+            yield adder.add(path)
+        except DocumentError as error:
+            yield Outcome(str(path), Status.FAILED, error=str(error))
+        except PermissionError:
+            reason = f"{path}: there is no permission to open it: change that and add it again."
+            yield Outcome(str(path), Status.FAILED, error=reason)
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of the file's bytes, which is the document's id."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise MissingFile(path) from error
+
+
+class _Adder:
+    """Carries what adding one file needs through its steps."""
+
+    def __init__(
+        self,
+        shelf: AddingShelf,
+        embedder: Embedder,
+        language_of: Callable[[str], str],
+        report: Report,
+        cancelled: CancelCheck,
+    ) -> None:
+        self._shelf = shelf
+        self._embedder = embedder
+        self._language_of = language_of
+        self._report = report
+        self._cancelled = cancelled
+
+    def add(self, path: Path) -> Outcome:
+        document_id = sha256(path)
+        if known := self._shelf.find(document_id):
+            return Outcome(str(path), Status.UNCHANGED, known)
+        with self._shelf.adding(lambda: self._report(Progress(path, "waiting"))):
+            if known := self._shelf.find(document_id):  # the process we waited for added it
+                return Outcome(str(path), Status.UNCHANGED, known)
+            self._shelf.discard_unfinished(but=document_id)
+            return self._take_in(path, document_id)
+
+    def _take_in(self, path: Path, document_id: str) -> Outcome:
+        self._report(Progress(path, "reading"))
+        reading = read(path)
+        cleaned = clean(reading.pages)
+        text = DocumentText.of(cleaned.pages, cleaned.headings)
+        if not text.text.strip():
+            raise EmptyDocument(path, _why_empty(reading))
+        document = self._describe(path, document_id, reading, cleaned, text)
+        replaces = self._shelf.find_path(document.path) is not None
+        chunks = chunk(document_id, text, self._embedder.counts)
+        document = replace(document, chunk_count=len(chunks))
+        self._shelf.stage(document, cleaned.pages, cleaned.headings)
+        self._embed(path, chunks, document)
+        self._shelf.store_file(document, path)
+        self._shelf.publish(document)
+        return Outcome(str(path), Status.REPLACED if replaces else Status.ADDED, document)
+
+    def _describe(
+        self,
+        path: Path,
+        document_id: str,
+        reading: Reading,
+        cleaned: CleanText,
+        text: DocumentText,
+    ) -> Document:
+        first_heading = next((h.title for h in cleaned.headings if h.level == 1), "")
+        return Document(
+            id=document_id,
+            title=" ".join((reading.title or first_heading or path.stem).split())[:200],
+            path=str(path.resolve()),
+            language=self._language_of(text.text),
+            page_count=len(cleaned.pages),
+            word_count=len(text.text.split()),
+            chunk_count=0,
+            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            notes=(*reading.notes, *_notes(reading)),
+        )
+
+    def _embed(self, path: Path, chunks: Sequence[Chunk], document: Document) -> None:
+        """Embed what an interrupted run has not, and stage it batch by batch."""
+        known = self._shelf.staged_vectors(document.id)
+        todo = [c for c in chunks if known.get(c.ordinal, ("", None))[0] != c.text]
+        start = time.monotonic()
+        for first in range(0, len(todo), EMBED_BATCH):
+            if self._cancelled():
+                raise Cancelled
+            batch = todo[first : first + EMBED_BATCH]
+            self._shelf.stage_chunks(batch, self._vectors(batch))
+            done = first + len(batch)
+            left = (time.monotonic() - start) / done * (len(todo) - done)
+            page = batch[-1].pages[-1]
+            self._report(Progress(path, "embedding", page, document.page_count, left))
+
+    def _vectors(self, chunks: Sequence[Chunk]) -> Matrix:
+        """Embed each chunk with the headings it stands under."""
+        texts = [f"{c.heading}\n{c.text}" if c.heading else c.text for c in chunks]
+        return self._embedder.embed_passages(texts).astype(np.float32)
+
+
+def _notes(reading: Reading) -> tuple[str, ...]:
+    """Say which pages gave no text, so that nobody takes them for read."""
+    without: dict[str, list[int]] = {}
+    for page in reading.pages:
+        if page.needs:
+            without.setdefault(page.needs, []).append(page.number)
+    return tuple(
+        f"no text on {'page' if len(numbers) == 1 else 'pages'} {ranges(numbers)} ({reason})"
+        for reason, numbers in without.items()
+    )
+
+
+def _why_empty(reading: Reading) -> str:
+    notes = _notes(reading)
+    if notes:
+        return f"{'; '.join(notes)}: recognise its text with an OCR program and add the result"
+    return "nothing but pictures or white space was found"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as "1-3, 7"."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, dict.fromkeys(part))) for part in parts)

@@ -1,0 +1,156 @@
+"""PDF to blocks with liteparse, and plainly with pypdfium2; page pictures. Their only import.
+
+`read_pdf` is for the limited child alone. Optical character recognition stays off: liteparse
+would fetch its data from the network.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+from liteparse import LiteParse
+
+from assistant.errors import UnreadableDocument
+from ingest.reading import MAX_CHARS, MAX_PAGES, Block, Encrypted, RawPage, Reading, TooLarge
+
+EDGE = 0.08  # of the page's height: where running headers and footers stand
+KINDS_LEFT_OUT = {"rule", "figure"}
+MAX_PIXELS = 40_000_000
+FEW_CHARS = 20  # a page with fewer holds no text worth finding
+
+
+def read_pdf(path: Path) -> Reading:
+    """Return the pages with structure, or as plain text where liteparse gives up."""
+    labels, title = _open_plainly(path)
+    try:
+        pages = _read_structure(path)
+    except Exception:  # its errors are many and undocumented; the plain reader decides
+        pages = []
+    if sum(len(block.text) for page in pages for block in page.blocks) < FEW_CHARS:
+        pages = _read_plainly(path)
+    if sum(len(block.text) for page in pages for block in page.blocks) > MAX_CHARS:
+        raise TooLarge("more characters than can be kept", f"{MAX_CHARS:,}")
+    return Reading(pages=tuple(_labelled(pages, labels)), title=title)
+
+
+def render_page(path: Path, number: int, *, width: int = 1000) -> bytes:
+    """Return page `number` (from 1) as a PNG about `width` pixels wide.
+
+    Raises:
+        UnreadableDocument: the page cannot be drawn.
+    """
+    try:
+        document = pypdfium2.PdfDocument(path)
+        try:
+            page = document[number - 1]
+            scale = min(width / page.get_width(), (MAX_PIXELS / _area(page)) ** 0.5)
+            picture = page.render(scale=scale).to_pil()
+        finally:
+            document.close()
+    except (pypdfium2.PdfiumError, IndexError, ValueError) as error:
+        raise UnreadableDocument(path, f"page {number} cannot be drawn") from error
+    out = io.BytesIO()
+    picture.save(out, format="PNG")
+    return out.getvalue()
+
+
+def _area(page: Any) -> float:
+    return max(1.0, float(page.get_width() * page.get_height()))
+
+
+def _open_plainly(path: Path) -> tuple[list[str], str]:
+    """Return the page labels and the title; the first check of the file."""
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise Encrypted from error
+        raise
+    try:
+        if len(document) > MAX_PAGES:
+            raise TooLarge(f"{len(document):,} pages", f"{MAX_PAGES:,}")
+        labels = [document.get_page_label(index) for index in range(len(document))]
+        return labels, str(document.get_metadata_value("Title") or "").strip()
+    finally:
+        document.close()
+
+
+def _read_structure(path: Path) -> list[RawPage]:
+    parser = LiteParse(
+        ocr_enabled=False,
+        output_format="markdown",
+        extract_blocks=True,
+        keep_headers_footers=True,  # ours drops them by repetition, and knows what it drops
+        continue_on_page_error=True,
+        include_complexity=True,
+        image_mode="off",
+        quiet=True,
+    )
+    return [_page(page) for page in parser.parse(path).pages]
+
+
+def _page(page: Any) -> RawPage:
+    blocks = [_block(block, page.height) for block in page.blocks or []]
+    reasons = list(page.complexity.reasons) if page.complexity else []
+    few = sum(len(block.text) for block in blocks) < FEW_CHARS
+    return RawPage(
+        number=page.page_num,
+        blocks=tuple(block for block in blocks if block.text.strip()),
+        needs=", ".join(reasons) if few else "",
+    )
+
+
+def _block(block: Any, height: float) -> Block:
+    if block.kind in KINDS_LEFT_OUT:
+        return Block("")
+    box = block.bbox
+    return Block(
+        text=_text(block),
+        level=(block.level or 1) if block.kind == "heading" else 0,
+        top=bool(box) and box.y + box.height <= EDGE * height,
+        bottom=bool(box) and box.y >= (1 - EDGE) * height,
+    )
+
+
+def _text(block: Any) -> str:
+    if block.rows or block.header:
+        rows = ([block.header] if block.header else []) + list(block.rows or [])
+        return "\n".join(" | ".join(_cell(cell) for cell in row) for row in rows)
+    text = block.text or "\n".join(block.lines or [])
+    return f"{block.marker or '•'} {text}" if block.kind == "list_item" else str(text)
+
+
+def _cell(cell: Any) -> str:
+    return " ".join(str(getattr(cell, "text", cell)).split())
+
+
+def _read_plainly(path: Path) -> list[RawPage]:
+    document = pypdfium2.PdfDocument(path)
+    try:
+        return [_plain_page(document, index) for index in range(len(document))]
+    finally:
+        document.close()
+
+
+def _plain_page(document: Any, index: int) -> RawPage:
+    try:
+        text = document[index].get_textpage().get_text_bounded()
+    except pypdfium2.PdfiumError:
+        return RawPage(index + 1, (), needs="damaged")
+    paragraphs = [part for part in text.replace("\r\n", "\n").split("\n\n") if part.strip()]
+    needs = "" if len(text.strip()) >= FEW_CHARS else "no text, perhaps a scan"
+    return RawPage(index + 1, tuple(Block(part) for part in paragraphs), needs=needs)
+
+
+def _labelled(pages: list[RawPage], labels: list[str]) -> list[RawPage]:
+    by_number = dict(enumerate(labels, start=1))
+    return [
+        RawPage(page.number, page.blocks, _label(by_number, page.number), page.needs)
+        for page in pages
+    ]
+
+
+def _label(labels: dict[int, str], number: int) -> str:
+    label = labels.get(number, "")
+    return "" if label == str(number) else label
