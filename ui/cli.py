@@ -1,0 +1,182 @@
+"""The `quipu` command: what can be typed. What is then done stands in `ui.commands`.
+
+Imports nothing heavy, so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before anything loads libgomp; see assistant/__init__.py.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+EXIT_DONE = 0
+EXIT_MENDABLE = 1
+
+DESCRIPTION = """\
+Ask questions about long documents, in your language, on your machine.
+
+  quipu models pull starter                 fetch a chat model (1.1 GB)
+  quipu models pull multilingual-e5-small   fetch the embedding model
+  quipu add report.pdf notes/               take documents into the library
+  quipu ask "¿Qué dice sobre la memoria?"   ask, and get an answer with pages
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with 0 (done), 1 (the reader can mend it) or 2 (wrong usage)."""
+    options = parser().parse_args(arguments)
+    sys.exit(run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the chosen command and return its exit code; errors become one sentence."""
+    from assistant.errors import QuipuError
+    from ui import commands
+
+    try:
+        code = getattr(commands, options.command)(options)
+        return EXIT_DONE if code is None else int(code)
+    except QuipuError as error:
+        print(f"quipu: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("quipu: Stopped.", file=sys.stderr)
+    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
+        sys.stderr.close()
+    except OSError as error:
+        print(f"quipu: {_os_sentence(error)}", file=sys.stderr)
+    return EXIT_MENDABLE
+
+
+def _os_sentence(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}: mend that and run the same command again."
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the grammar of the command line."""
+    root = argparse.ArgumentParser(
+        prog="quipu",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+    _add_models(commands)
+    _add_library(commands)
+    _add_asking(commands)
+    page = _command(commands, "page", "page", "open the page in a browser", "quipu page --port 8501")
+    page.add_argument("--port", type=int, default=8501)
+    page.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
+    _model_options(page)
+    _command(commands, "doctor", "doctor", "look at the machine and the models", "quipu doctor")
+    return root
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(
+    commands: Commands, name: str, does: str, help_: str, example: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=help_,
+        description=f"{help_[0].upper()}{help_[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(command=does)
+    return command
+
+
+def _add_models(commands: Commands) -> None:
+    group = commands.add_parser("models", help="list, pull, import and remove models")
+    inner = group.add_subparsers(required=True, metavar="ACTION")
+    listing = _command(inner, "list", "models_list", "list the models", "quipu models list")
+    listing.add_argument("--json", action="store_true")
+    pull = _command(
+        inner, "pull", "models_pull", "fetch a model", "quipu models pull llama-3.1-8b"
+    )
+    pull.add_argument("name", nargs="+", metavar="NAME")
+    bring = _command(
+        inner, "import", "models_import", "add a GGUF file you have", "quipu models import my.gguf"
+    )
+    bring.add_argument("file", type=Path, metavar="FILE")
+    remove = _command(
+        inner, "remove", "models_remove", "remove a model", "quipu models remove mini-starter"
+    )
+    remove.add_argument("name", metavar="NAME")
+
+
+def _add_library(commands: Commands) -> None:
+    add = _command(
+        commands, "add", "add", "take documents into the library", "quipu add report.pdf notes/"
+    )
+    add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    add.add_argument("--embedder", metavar="NAME", help="embedding model of a new library")
+    add.add_argument("--json", action="store_true")
+    group = commands.add_parser("docs", help="list, show and remove documents")
+    inner = group.add_subparsers(required=True, metavar="ACTION")
+    listing = _command(inner, "list", "docs_list", "list the documents", "quipu docs list")
+    listing.add_argument("--json", action="store_true")
+    show = _command(
+        inner, "show", "docs_show", "show a document or a page", "quipu docs show report.pdf -p 12"
+    )
+    show.add_argument("document", metavar="DOC", help="id, title or file name")
+    show.add_argument("-p", "--page", type=int, help="print the text of this page")
+    show.add_argument("--json", action="store_true")
+    remove = _command(
+        inner,
+        "remove",
+        "docs_remove",
+        "remove documents and every trace of them",
+        "quipu docs remove report.pdf",
+    )
+    remove.add_argument("document", nargs="+", metavar="DOC", help="id, title or file name")
+
+
+def _add_asking(commands: Commands) -> None:
+    ask = _command(
+        commands,
+        "ask",
+        "ask",
+        "answer a question from the documents",
+        'quipu ask "¿Cuántos parámetros tiene Llama 3.1?" --lang es --doc report.pdf',
+    )
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--json", action="store_true")
+    chat = _command(commands, "chat", "chat", "talk about the documents", "quipu chat")
+    for command in (ask, chat):
+        command.add_argument("--lang", metavar="CODE", help="language of the answer: es, fr, ...")
+        command.add_argument(
+            "--doc", action="append", default=[], metavar="DOC", help="only from this document"
+        )
+        _model_options(command)
+    summarize = _command(
+        commands,
+        "summarize",
+        "summarize",
+        "summarise a whole document",
+        "quipu summarize report.pdf --lang fr --length short -o report.fr.md",
+    )
+    summarize.add_argument("document", metavar="DOC", help="id, title or file name")
+    summarize.add_argument("--lang", metavar="CODE", help="language of the summary")
+    summarize.add_argument(
+        "--length", choices=["short", "medium", "long"], default="medium", help="default: medium"
+    )
+    summarize.add_argument("-o", "--output", type=Path, metavar="FILE", help="write Markdown here")
+    summarize.add_argument("--json", action="store_true")
+    _model_options(summarize)
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="NAME", help="chat model; default: the best that fits")
+    command.add_argument(
+        "--window", metavar="TOKENS", help='context to open: a number, or "full" for all of it'
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,350 @@
+"""What each command does: ask the library or the assistant, and print. No logic of its own."""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import QuipuError, UsageError
+from assistant.settings import Settings
+from assistant.types import Answer, Message, Piece, Stage, Summary
+from ui import console
+
+FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Return the settings with what was said on the command line."""
+    return replace(
+        Settings(),
+        model=getattr(options, "model", None),
+        embedder=getattr(options, "embedder", None),
+        window_tokens=_window(getattr(options, "window", None)),
+    )
+
+
+def _window(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text == "full":
+        return FULL_WINDOW
+    if not text.isdigit() or int(text) < 1024:
+        raise UsageError(f'--window takes a number from 1024 up, or "full", and not {text!r}.')
+    return int(text)
+
+
+# models
+
+
+def models_list(options: argparse.Namespace) -> None:
+    from assistant.wiring import model_shelf
+
+    shelf = model_shelf(settings_from(options))
+    installed = {model.name: model for model in shelf.installed()}
+    entries = {**shelf.catalogue, **{name: model.entry for name, model in installed.items()}}
+    if options.json:
+        rows = [
+            {**_plain(asdict(entry)), "installed": name in installed}
+            for name, entry in entries.items()
+        ]
+        return _print_json(rows)
+    console.model_table(entries, installed)
+
+
+def models_pull(options: argparse.Namespace) -> None:
+    from assistant.wiring import model_shelf
+
+    shelf = model_shelf(settings_from(options))
+    for name in options.name:
+        with console.pulling(name) as report:
+            model = shelf.pull(name, report)
+        print(f"{model.name} is installed ({model.path}).")
+
+
+def models_import(options: argparse.Namespace) -> None:
+    from assistant.backends.llama import describe
+    from assistant.wiring import model_shelf
+
+    model = model_shelf(settings_from(options)).import_file(options.file, describe)
+    print(f"{model.name} is added: window {model.entry.trained_window_tokens:,} tokens.")
+    if not model.entry.has_chat_template:
+        print("It has no chat template: a base model, which continues text instead of answering.")
+
+
+def models_remove(options: argparse.Namespace) -> None:
+    from assistant.wiring import model_shelf
+
+    model_shelf(settings_from(options)).remove(options.name)
+    print(f"{options.name} is removed.")
+
+
+def doctor(options: argparse.Namespace) -> None:
+    from assistant.backends.llama import build_features, uses_gpu
+    from assistant.models.hardware import measure
+    from assistant.wiring import model_shelf, open_library
+
+    settings = settings_from(options)
+    shelf = model_shelf(settings)
+    library = open_library(settings)
+    console.doctor(settings, measure(), build_features(), uses_gpu(), shelf.installed())
+    problems = library.check()
+    print(f"library    {len(library.documents())} documents in {settings.home}")
+    for problem in problems:
+        print(f"           {problem}")
+    print(f"next       {console.next_step(shelf.installed(), library.documents(), problems)}")
+
+
+# library
+
+
+def add(options: argparse.Namespace) -> int:
+    from assistant.languages import identify_document
+    from assistant.wiring import open_for_adding
+    from ingest.indexing import Outcome, Status
+    from ingest.indexing import add as add_files
+
+    library, embedder = open_for_adding(settings_from(options))
+    outcomes: list[Outcome] = []
+    with console.adding() as report, interruptible() as stopped:
+        for outcome in add_files(
+            options.paths,
+            shelf=library,
+            embedder=embedder,
+            language_of=identify_document,
+            report=report,
+            cancelled=stopped,
+        ):
+            outcomes.append(outcome)
+            if not options.json:
+                console.outcome(outcome)
+    if not outcomes and not options.json:
+        print("quipu: There is no file in there that can be read.", file=sys.stderr)
+    if options.json:
+        _print_json([_outcome_json(outcome) for outcome in outcomes])
+    failed = any(outcome.status is Status.FAILED for outcome in outcomes)
+    return 1 if failed or not outcomes else 0
+
+
+def docs_list(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_library
+
+    documents = open_library(settings_from(options)).documents()
+    if options.json:
+        return _print_json([asdict(document) for document in documents])
+    console.document_table(documents)
+
+
+def docs_show(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_library
+
+    library = open_library(settings_from(options))
+    document = library.document(options.document)
+    pages = library.pages(document.id)
+    if options.page is not None:
+        texts = [page.text for page in pages if page.number == options.page]
+        if not texts:
+            raise UsageError(f"{document.title} has pages 1 to {len(pages)}: choose one of them.")
+        print(texts[0])
+    elif options.json:
+        _print_json({**asdict(document), "pages": [asdict(page) for page in pages]})
+    else:
+        console.document(document, library.document_text(document.id))
+
+
+def docs_remove(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_library
+
+    library = open_library(settings_from(options))
+    for document in [library.document(reference) for reference in options.document]:
+        library.remove(document)
+        print(f"{document.title} is removed.")
+
+
+# asking
+
+
+def ask(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_workspace
+
+    if not options.question.strip():
+        from assistant.errors import EmptyQuestion
+
+        raise EmptyQuestion
+    assistant = open_workspace(settings_from(options)).assistant
+    with interruptible() as stopped:
+        events = assistant.ask(
+            options.question,
+            language=options.lang,
+            documents=options.doc,
+            cancelled=stopped,
+        )
+        answer = _follow(events, quiet=options.json)
+    assert isinstance(answer, Answer)
+    if options.json:
+        _print_json(answer_json(answer))
+    else:
+        console.sources(answer)
+
+
+def chat(options: argparse.Namespace) -> None:
+    from assistant.assistant import turns
+    from assistant.wiring import open_workspace
+
+    assistant = open_workspace(settings_from(options)).assistant
+    history: list[Message] = []
+    print("Ask about your documents; an empty line ends the conversation.")
+    while question := _typed():
+        try:
+            with interruptible() as stopped:
+                events = assistant.ask(
+                    question,
+                    language=options.lang,
+                    documents=options.doc,
+                    history=history,
+                    cancelled=stopped,
+                )
+                answer = _follow(events, quiet=False)
+        except QuipuError as error:
+            print(f"\n{error}", file=sys.stderr)
+            continue
+        assert isinstance(answer, Answer)
+        console.sources(answer)
+        history += turns(answer)
+
+
+def summarize(options: argparse.Namespace) -> None:
+    from assistant.summarizing import Length, markdown
+    from assistant.wiring import open_workspace
+
+    assistant = open_workspace(settings_from(options)).assistant
+    with interruptible() as stopped:
+        events = assistant.summarize(
+            options.document,
+            language=options.lang,
+            length=Length(options.length),
+            cancelled=stopped,
+        )
+        summary = _follow(events, quiet=options.json or options.output is not None)
+    assert isinstance(summary, Summary)
+    if options.output is not None:
+        options.output.write_text(markdown(summary), encoding="utf-8")
+        print(f"The summary is in {options.output}.", file=sys.stderr)
+    if options.json:
+        _print_json(summary_json(summary))
+    elif options.output is None:
+        console.coverage(summary)
+
+
+def page(options: argparse.Namespace) -> int:
+    settings = settings_from(options)
+    from assistant.wiring import model_shelf
+
+    shelf = model_shelf(settings)
+    for name in [settings.model] if settings.model else []:
+        shelf.find(name)
+    app = Path(__file__).parent / "page" / "app.py"
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(app)),
+        *("--server.address", "127.0.0.1", "--server.port", str(options.port)),
+        *("--server.headless", str(options.no_browser).lower()),
+        *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "viewer"),
+        *("--server.maxUploadSize", "200", "--client.showErrorDetails", "none"),
+        *("--", "--model", settings.model or "", "--window", str(settings.window_tokens or 0)),
+    ]
+    return subprocess.run(command, check=False).returncode
+
+
+# shared
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C into a flag that long work looks at; a second Ctrl-C ends at once."""
+    stop = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield stop.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
+    """Print what is streamed and return the result that comes last."""
+    result: Answer | Summary | None = None
+    with console.stages() as show:
+        for event in events:
+            match event:
+                case Stage():
+                    show(event)
+                case Piece() if not quiet:
+                    console.piece(event)
+                case Answer() | Summary():
+                    result = event
+    assert result is not None
+    return result
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as the object that scripts read."""
+    value = _plain(asdict(answer))
+    value["plan"]["pages_read"] = _by_document(answer.plan.pages_read)
+    value["plan"]["pages_left_out"] = _by_document(answer.plan.pages_left_out)
+    return value
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """Return a summary as the object that scripts read."""
+    value = _plain(asdict(summary))
+    value["plan"]["pages_read"] = _by_document(summary.plan.pages_read)
+    value["plan"]["pages_left_out"] = _by_document(summary.plan.pages_left_out)
+    return value
+
+
+def _by_document(pages: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+    listed: dict[str, list[int]] = {}
+    for document, number in pages:
+        listed.setdefault(document, []).append(number)
+    return listed
+
+
+def _outcome_json(outcome: Any) -> dict[str, Any]:
+    document = outcome.document
+    return {
+        "path": outcome.path,
+        "document_id": document.id if document else None,
+        "status": outcome.status.value,
+        "pages": document.page_count if document else None,
+        "language": document.language if document else None,
+        "error": outcome.error or None,
+        "notes": list(document.notes) if document else [],
+    }
+
+
+def _typed() -> str:
+    try:
+        return input("\n> ").strip()
+    except EOFError:
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+

@@ -1,0 +1,251 @@
+"""How things look in a terminal: tables, progress bars, streamed text. Progress goes to stderr."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from assistant.models.catalogue import ModelEntry, Role
+from assistant.models.hardware import Machine, largest_window
+from assistant.models.progress import PullProgress
+from assistant.models.shelf import InstalledModel
+from assistant.settings import Settings
+from assistant.types import Answer, Citation, Document, DocumentText, Piece, Stage, Summary
+
+ERRORS = Console(stderr=True, highlight=False)
+OUT = Console(highlight=False)
+WIDTH = 100
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=ERRORS,
+        transient=True,
+        disable=not ERRORS.is_terminal,
+    )
+
+
+@contextmanager
+def pulling(name: str) -> Iterator[Callable[[PullProgress], None]]:
+    """Show bytes, rate and time left while a model is fetched."""
+    with _progress() as bars:
+        bar = bars.add_task(name, total=None, note="")
+
+        def report(now: PullProgress) -> None:
+            rate = f"{now.bytes_per_second / 1e6:.1f} MB/s" if now.bytes_per_second else ""
+            note = f"{size(now.bytes_done)} of {size(now.bytes_total)} {rate}"
+            left = f", {duration(now.seconds_left)} left" if now.seconds_left else ""
+            total = now.bytes_total or None
+            shown = now.note or f"{note}{left}"
+            bars.update(bar, total=total, completed=now.bytes_done, note=shown)
+
+        yield report
+
+
+@contextmanager
+def adding() -> Iterator[Callable[[Any], None]]:
+    """Show pages and time left while documents are taken in."""
+    with _progress() as bars:
+        bar = bars.add_task("", total=None, note="")
+
+        def report(now: Any) -> None:
+            note = {"reading": "reading", "waiting": "waiting for another Quipu that adds"}.get(
+                now.step, f"page {now.pages_done} of {now.pages_total}"
+            )
+            left = f", {duration(now.seconds_left)} left" if now.seconds_left else ""
+            bars.update(
+                bar,
+                description=now.path.name,
+                total=now.pages_total or None,
+                completed=now.pages_done,
+                note=f"{note}{left}",
+            )
+
+        yield report
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[Stage], None]]:
+    """Show what the assistant is doing, in one line that goes away."""
+
+    def show(stage: Stage) -> None:
+        if not ERRORS.is_terminal:
+            return
+        part = f" {stage.done + 1} of {stage.total}" if stage.name == "summarising" else ""
+        tokens = f" {stage.total:,} tokens" if stage.name == "reading" else ""
+        pages = f", pages {stage.note}" if stage.note else ""
+        ERRORS.file.write(f"\r\x1b[K{stage.name}{part}{tokens}{pages} …\r")
+        ERRORS.file.flush()
+
+    yield show
+    if ERRORS.is_terminal:
+        ERRORS.file.write("\r\x1b[K")
+
+
+def piece(event: Piece) -> None:
+    """Print streamed text as it comes."""
+    if event.restart:
+        sys.stdout.write("\n\n")
+    if ERRORS.is_terminal and event.text:
+        ERRORS.file.write("\x1b[K")
+        ERRORS.file.flush()
+    sys.stdout.write(event.text)
+    sys.stdout.flush()
+
+
+def sources(answer: Answer) -> None:
+    """Print the sources under an answer: document, page, the quoted sentence."""
+    print()
+    if answer.citations:
+        print()
+    for citation in sorted(answer.citations, key=lambda c: c.marker):
+        print(_source(citation))
+    timing = answer.timings
+    ERRORS.print(
+        f"[dim]{answer.model}, {answer.plan.mode.value}: first word after {timing.ttft_s:.1f} s, "
+        f"{timing.prompt_tokens:,} tokens read ({timing.cached_tokens:,} known), "
+        f"{timing.completion_tokens} written in {timing.total_s:.1f} s[/dim]"
+    )
+
+
+def _source(citation: Citation) -> str:
+    doubt = "" if citation.supported else " (weak)"
+    head = f"[{citation.marker}] {citation.document}, p. {citation.page}{doubt}"
+    quote = textwrap.shorten(citation.quote, 400, placeholder=" …")
+    width = min(WIDTH, shutil.get_terminal_size().columns)
+    return f"{head}\n{textwrap.fill(f'“{quote}”', width, initial_indent='    ', subsequent_indent='    ')}"
+
+
+def coverage(summary: Summary) -> None:
+    """Say what was read for a summary."""
+    kept = ", all kept from before" if summary.kept else ""
+    parts = f"{len(summary.sections)} sections" if summary.sections else "one pass"
+    ERRORS.print(
+        f"[dim]{summary.model}: {len(summary.pages_read)} of {summary.document.page_count} pages "
+        f"read in {parts}{kept}[/dim]"
+    )
+
+
+def outcome(result: Any) -> None:
+    """Print what became of a file that was added."""
+    if result.error:
+        ERRORS.print(f"failed     {result.error}", markup=False)
+        return
+    document = result.document
+    pages = "1 page" if document.page_count == 1 else f"{document.page_count} pages"
+    status = "already here" if result.status == "unchanged" else result.status.value
+    print(f"{status:<10} {document.title} ({pages}, {document.language}, {document.short_id})")
+    for note in document.notes:
+        print(f"           {note}")
+
+
+def document_table(documents: Sequence[Document]) -> None:
+    if not documents:
+        print("The library is empty: `quipu add FILE` takes a document in.")
+        return
+    table = Table("id", "title", "language", "pages", "words", "added", box=None)
+    for document in documents:
+        table.add_row(
+            document.short_id,
+            document.title,
+            document.language,
+            str(document.page_count),
+            f"{document.word_count:,}",
+            document.added_at[:10],
+        )
+    OUT.print(table)
+
+
+def document(found: Document, text: DocumentText) -> None:
+    print(f"{found.title}\nid         {found.id}\nfile       {found.path}")
+    print(f"language   {found.language}\npages      {found.page_count}")
+    print(f"words      {found.word_count:,}\nadded      {found.added_at}")
+    for note in found.notes:
+        print(f"note       {note}")
+    for heading in text.headings:
+        if heading.level <= 2:
+            indent = "  " * heading.level
+            print(f"{indent}{heading.title}  (p. {text.page_at(heading.char_start)})")
+
+
+def model_table(
+    entries: Mapping[str, ModelEntry], installed: Mapping[str, InstalledModel]
+) -> None:
+    table = Table("name", "role", "size", "window", "languages", "licence", "state", box=None)
+    for name, entry in entries.items():
+        table.add_row(
+            name,
+            entry.role.value,
+            f"{'' if entry.size_is_exact else '~'}{size(entry.size_bytes)}",
+            f"{entry.trained_window_tokens:,}",
+            f"{' '.join(entry.languages[:8])}{' …' if len(entry.languages) > 8 else ''}",
+            entry.licence,
+            _state(entry, installed.get(name)),
+        )
+    OUT.print(table)
+
+
+def _state(entry: ModelEntry, model: InstalledModel | None) -> str:
+    if model is not None:
+        base = "" if entry.has_chat_template or entry.role is not Role.CHAT else ", base model"
+        return ("imported" if model.imported else "installed") + base
+    return "" if entry.sha256 else "hash pinned on first download"
+
+
+def doctor(
+    settings: Settings,
+    machine: Machine,
+    features: Sequence[str],
+    gpu: bool,
+    installed: Sequence[InstalledModel],
+) -> None:
+    """Print what this machine has and what fits into it."""
+    print(f"machine    {machine.cores} cores, {size(machine.memory_bytes)} memory, ", end="")
+    print(f"{size(machine.free_bytes)} free")
+    print(f"llama.cpp  {' '.join(features)}; {'uses a GPU' if gpu else 'no GPU'}")
+    print(f"models     in {settings.models}")
+    for model in installed:
+        window = largest_window(model.entry, machine)
+        fits = f"window up to {window:,} tokens here" if window else "does not fit into memory"
+        what = fits if model.entry.role is Role.CHAT else model.entry.role.value
+        print(f"           {model.name} ({size(model.entry.installed_bytes)}): {what}")
+    if not installed:
+        print("           none")
+
+
+def next_step(
+    installed: Sequence[InstalledModel], documents: Sequence[Document], problems: Sequence[str]
+) -> str:
+    """Return the one thing to do next."""
+    roles = {model.entry.role for model in installed}
+    if Role.CHAT not in roles:
+        return "quipu models pull starter"
+    if Role.EMBED not in roles:
+        return "quipu models pull multilingual-e5-small"
+    if problems:
+        return "add the documents named above again"
+    return 'quipu ask "…"' if documents else "quipu add FILE"
+
+
+def size(count: float) -> str:
+    """Return bytes for people: 1.1 GB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count:.0f} B" if count else "?"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people: 2 min 5 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
