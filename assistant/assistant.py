@@ -135,9 +135,7 @@ class Assistant:
         start = time.perf_counter()
         return _Run(start=start, load_s=start - begin)
 
-    def _standalone(
-        self, question: str, history: Sequence[Message], cancelled: Cancelled
-    ) -> str:
+    def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
         """Return the question with what it takes from the conversation put in."""
         if not history or stands_alone(question):
             return question

@@ -10,7 +10,6 @@ from typing import Final
 
 import py3langid
 
-
 from assistant.errors import UnknownLanguage
 
 # The eight that Llama 3.1 supports; the assistant's own words exist in these.

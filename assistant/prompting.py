@@ -206,7 +206,10 @@ def rewrite_messages(question: str, history: Sequence[Message]) -> list[Message]
 def summary_messages(text: str, language: str, *, sentences: int, where: str) -> list[Message]:
     """Return the conversation that asks for a summary of a part of a document."""
     order = phrases(language).summarise.format(sentences=sentences)
-    return [Message(Role.SYSTEM, SUMMARY_RULES), Message(Role.USER, f"{where}\n\n{text}\n\n{order}")]
+    return [
+        Message(Role.SYSTEM, SUMMARY_RULES),
+        Message(Role.USER, f"{where}\n\n{text}\n\n{order}"),
+    ]
 
 
 def overview_messages(parts: Sequence[str], language: str, *, sentences: int) -> list[Message]:

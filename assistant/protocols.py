@@ -157,9 +157,7 @@ class Shelf(Protocol):
 
     def find_path(self, path: str) -> Document | None: ...
 
-    def stage(
-        self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]
-    ) -> None:
+    def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
         """Write a document that nobody sees yet; what was embedded for it before stays."""
         ...
 

@@ -1,4 +1,4 @@
-"""The vocabulary: the values that move through Quipu. All frozen; no behaviour beyond derivation."""
+"""The vocabulary: the values that move through Quipu. All frozen, and they only derive."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

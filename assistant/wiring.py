@@ -119,5 +119,3 @@ def _load_embedder(installed: InstalledModel, fingerprint: str) -> Embedder:
         query_prefix=installed.entry.query_prefix,
         passage_prefix=installed.entry.passage_prefix,
     )
-
-

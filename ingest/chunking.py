@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from assistant.types import Chunk, DocumentText, Heading
 from assistant.sentences import split, split_long
+from assistant.types import Chunk, DocumentText, Heading
 
 CHUNK_TOKENS: Final = 350
-SMALL_TOKENS: Final = 150 # a section with fewer joins the chunk before it
+SMALL_TOKENS: Final = 150  # a section with fewer joins the chunk before it
 HARD_CHARS: Final = 900  # of one "sentence", before it is cut at a space
 
 Counts: TypeAlias = Callable[[Sequence[str]], list[int]]
@@ -79,9 +79,7 @@ def _pack(sentences: Sequence[_Sentence], limit: int) -> list[list[_Sentence]]:
     return groups
 
 
-def _chunk(
-    document_id: str, ordinal: int, text: DocumentText, group: Sequence[_Sentence]
-) -> Chunk:
+def _chunk(document_id: str, ordinal: int, text: DocumentText, group: Sequence[_Sentence]) -> Chunk:
     start, end = group[0].start, group[-1].end
     first = bisect_right(text.page_starts, start) - 1
     pages = [

@@ -96,9 +96,7 @@ def _joined(blocks: Sequence[Block]) -> Iterable[Block]:
 def _running(pages: Sequence[RawPage]) -> set[str]:
     """Return the shapes of blocks that stand at the edge of many pages."""
     shapes = Counter(
-        shape
-        for page in pages
-        for shape in {_shape(block.text) for block in _edge_blocks(page)}
+        shape for page in pages for shape in {_shape(block.text) for block in _edge_blocks(page)}
     )
     least = max(REPEATED_ON, REPEATED_SHARE * len(pages))
     return {shape for shape, count in shapes.items() if count >= least}

@@ -5,22 +5,19 @@ A Word file has no pages of its own, but Word notes where it broke them last: th
 
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import docx
-from docx.document import Document as DocxDocument
 from docx.oxml.ns import qn
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
-from ingest.reading import Block, Encrypted, RawPage, Reading, TooLarge
+from ingest.reading import Block, EncryptedError, RawPage, Reading, TooLargeError
 
 MAX_UNPACKED_BYTES = 500_000_000
 MAX_RATIO = 200  # unpacked to packed: text packs to about a tenth
 MAX_MEMBERS = 10_000
 OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")  # what Word wraps a protected file in
-BREAKS = ("w:lastRenderedPageBreak", "w:br")
 
 
 def read_docx(path: Path) -> Reading:
@@ -28,7 +25,7 @@ def read_docx(path: Path) -> Reading:
     _check_package(path)
     document = docx.Document(str(path))
     pages: list[list[Block]] = [[]]
-    for item in _items(document):
+    for item in document.iter_inner_content():
         breaks = _page_breaks(item) if isinstance(item, Paragraph) else 0
         pages.extend([] for _ in range(breaks))
         if (block := _block(item)).text.strip():
@@ -41,7 +38,7 @@ def _check_package(path: Path) -> None:
     """Look at the container before any library unpacks it."""
     with path.open("rb") as file:
         if file.read(8) == OLE_MAGIC:
-            raise Encrypted
+            raise EncryptedError
     with zipfile.ZipFile(path) as package:
         members = package.infolist()
         unpacked = 0
@@ -50,14 +47,9 @@ def _check_package(path: Path) -> None:
                 while part := data.read(1 << 20):
                     unpacked += len(part)
                     if unpacked > min(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size):
-                        raise TooLarge("far more inside than its size", f"{MAX_RATIO} times")
+                        raise TooLargeError("far more inside than its size", f"{MAX_RATIO} times")
     if len(members) > MAX_MEMBERS:
-        raise TooLarge(f"{len(members):,} parts", f"{MAX_MEMBERS:,}")
-
-
-def _items(document: DocxDocument) -> Iterator[Paragraph | Table]:
-    for item in document.iter_inner_content():
-        yield item
+        raise TooLargeError(f"{len(members):,} parts", f"{MAX_MEMBERS:,}")
 
 
 def _page_breaks(paragraph: Paragraph) -> int:

@@ -12,7 +12,15 @@ import pypdfium2
 from liteparse import LiteParse
 
 from assistant.errors import UnreadableDocument
-from ingest.reading import MAX_CHARS, MAX_PAGES, Block, Encrypted, RawPage, Reading, TooLarge
+from ingest.reading import (
+    MAX_CHARS,
+    MAX_PAGES,
+    Block,
+    EncryptedError,
+    RawPage,
+    Reading,
+    TooLargeError,
+)
 
 EDGE = 0.08  # of the page's height: where running headers and footers stand
 KINDS_LEFT_OUT = {"rule", "figure"}
@@ -30,7 +38,7 @@ def read_pdf(path: Path) -> Reading:
     if sum(len(block.text) for page in pages for block in page.blocks) < FEW_CHARS:
         pages = _read_plainly(path)
     if sum(len(block.text) for page in pages for block in page.blocks) > MAX_CHARS:
-        raise TooLarge("more characters than can be kept", f"{MAX_CHARS:,}")
+        raise TooLargeError("more characters than can be kept", f"{MAX_CHARS:,}")
     return Reading(pages=tuple(_labelled(pages, labels)), title=title)
 
 
@@ -65,11 +73,11 @@ def _open_plainly(path: Path) -> tuple[list[str], str]:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise Encrypted from error
+            raise EncryptedError from error
         raise
     try:
         if len(document) > MAX_PAGES:
-            raise TooLarge(f"{len(document):,} pages", f"{MAX_PAGES:,}")
+            raise TooLargeError(f"{len(document):,} pages", f"{MAX_PAGES:,}")
         labels = [document.get_page_label(index) for index in range(len(document))]
         return labels, str(document.get_metadata_value("Title") or "").strip()
     finally:

@@ -65,11 +65,11 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-class Encrypted(Exception):
+class EncryptedError(Exception):
     """A reader's word that the file wants a password."""
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A reader's word that the file exceeds a limit: (what it has, the limit)."""
 
 
@@ -130,9 +130,9 @@ def run_reader(path: Path) -> dict[str, Any]:
     reader: Reader = getattr(import_module(module), name)
     try:
         reading = reader(path)
-    except Encrypted:
+    except EncryptedError:
         return {"refused": "encrypted"}
-    except TooLarge as error:
+    except TooLargeError as error:
         return {"refused": "too large", "details": error.args}
     except Exception as error:  # any parser may fail in any way on a stranger's file
         return {"refused": "unreadable", "details": _one_line(error)}

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 # Before anything loads libgomp; see assistant/__init__.py.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -66,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_library(commands)
     _add_asking(commands)
-    page = _command(commands, "page", "page", "open the page in a browser", "quipu page --port 8501")
+    page = _command(
+        commands, "page", "page", "open the page in a browser", "quipu page --port 8501"
+    )
     page.add_argument("--port", type=int, default=8501)
     page.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
     _model_options(page)
@@ -74,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(
@@ -96,9 +99,7 @@ def _add_models(commands: Commands) -> None:
     inner = group.add_subparsers(required=True, metavar="ACTION")
     listing = _command(inner, "list", "models_list", "list the models", "quipu models list")
     listing.add_argument("--json", action="store_true")
-    pull = _command(
-        inner, "pull", "models_pull", "fetch a model", "quipu models pull llama-3.1-8b"
-    )
+    pull = _command(inner, "pull", "models_pull", "fetch a model", "quipu models pull llama-3.1-8b")
     pull.add_argument("name", nargs="+", metavar="NAME")
     bring = _command(
         inner, "import", "models_import", "add a GGUF file you have", "quipu models import my.gguf"

@@ -299,7 +299,7 @@ def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """Return an answer as the object that scripts read."""
-    value = _plain(asdict(answer))
+    value: dict[str, Any] = _plain(asdict(answer))
     value["plan"]["pages_read"] = _by_document(answer.plan.pages_read)
     value["plan"]["pages_left_out"] = _by_document(answer.plan.pages_left_out)
     return value
@@ -307,7 +307,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """Return a summary as the object that scripts read."""
-    value = _plain(asdict(summary))
+    value: dict[str, Any] = _plain(asdict(summary))
     value["plan"]["pages_read"] = _by_document(summary.plan.pages_read)
     value["plan"]["pages_left_out"] = _by_document(summary.plan.pages_left_out)
     return value
@@ -346,5 +346,3 @@ def _plain(value: Any) -> Any:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-

@@ -121,9 +121,10 @@ def sources(answer: Answer) -> None:
 def _source(citation: Citation) -> str:
     doubt = "" if citation.supported else " (weak)"
     head = f"[{citation.marker}] {citation.document}, p. {citation.page}{doubt}"
-    quote = textwrap.shorten(citation.quote, 400, placeholder=" …")
+    quote = f"“{textwrap.shorten(citation.quote, 400, placeholder=' …')}”"
     width = min(WIDTH, shutil.get_terminal_size().columns)
-    return f"{head}\n{textwrap.fill(f'“{quote}”', width, initial_indent='    ', subsequent_indent='    ')}"
+    wrapped = textwrap.fill(quote, width, initial_indent="    ", subsequent_indent="    ")
+    return f"{head}\n{wrapped}"
 
 
 def coverage(summary: Summary) -> None:
@@ -178,9 +179,7 @@ def document(found: Document, text: DocumentText) -> None:
             print(f"{indent}{heading.title}  (p. {text.page_at(heading.char_start)})")
 
 
-def model_table(
-    entries: Mapping[str, ModelEntry], installed: Mapping[str, InstalledModel]
-) -> None:
+def model_table(entries: Mapping[str, ModelEntry], installed: Mapping[str, InstalledModel]) -> None:
     table = Table("name", "role", "size", "window", "languages", "licence", "state", box=None)
     for name, entry in entries.items():
         table.add_row(

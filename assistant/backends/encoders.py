@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the folder is there: nothing is to be looked up
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -20,7 +19,7 @@ from transformers.utils import logging
 
 from assistant.types import Matrix
 
-logging.disable_progress_bar()  # it would write over ours
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would write over ours
 
 BATCH_TEXTS = 16  # of about 350 tokens: larger batches gain nothing on CPUs
 

@@ -200,9 +200,7 @@ class Library:
         finally:
             lock.release()
 
-    def stage(
-        self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]
-    ) -> None:
+    def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
         self._check_embedder()
         with self._writing() as db:
             db.execute(
@@ -392,7 +390,7 @@ class Library:
         self.fact_or_new("embedder", name)
 
     def _flip(self, document: Document) -> bool:
-        """Show the staged document instead of the older one of its path; return if there was one."""
+        """Show the staged document for the older one of its path; return if there was one."""
         old = [d for d in self.documents() if d.path == document.path and d.id != document.id]
         with self._transaction() as db:
             self._delete(db, [d.id for d in old])
@@ -413,7 +411,10 @@ class Library:
         ).fetchall()
         db.executemany(
             "INSERT INTO words (rowid, text) VALUES (?, ?)",
-            [(row["id"], fold(f"{row['heading']} {row['text']}", document.language)) for row in rows],
+            [
+                (row["id"], fold(f"{row['heading']} {row['text']}", document.language))
+                for row in rows
+            ],
         )
 
     def _delete(self, db: sqlite3.Connection, document_ids: Sequence[str]) -> None:
@@ -449,7 +450,9 @@ class Library:
             ][0]
         )
 
-    def _vector_rows(self, where: str, *values: Any) -> Iterator[tuple[list[int], Matrix, list[str]]]:
+    def _vector_rows(
+        self, where: str, *values: Any
+    ) -> Iterator[tuple[list[int], Matrix, list[str]]]:
         query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
         cursor = self._connection().execute(query, values)
         while rows := cursor.fetchmany(INDEX_BATCH):

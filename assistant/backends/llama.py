@@ -8,11 +8,11 @@ import codecs
 import ctypes
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import llama_cpp as lc
 
@@ -100,7 +100,7 @@ def _load(path: Path, *, vocab_only: bool = False) -> Any:
 
 def _metadata(model: Any, key: str) -> str:
     buffer = ctypes.create_string_buffer(1 << 16)
-    length = lc.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))  # type: ignore[arg-type]
+    length = lc.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
 
@@ -252,9 +252,7 @@ class LlamaModel:
         """Return the tokens of `text`; with `special`, control tokens may come of it."""
         data = text.encode()
         tokens = (lc.llama_token * (len(data) + 8))()
-        found = lc.llama_tokenize(
-            self._vocab, data, len(data), tokens, len(tokens), False, special
-        )
+        found = lc.llama_tokenize(self._vocab, data, len(data), tokens, len(tokens), False, special)
         return list(tokens[:found])
 
     def _read(self, prompt: Tokens, report: PrefillReport | None) -> int:

@@ -40,9 +40,7 @@ def settings_from(arguments: list[str]) -> Settings:
     parser.add_argument("--model", default="")
     parser.add_argument("--window", type=int, default=0)
     options = parser.parse_args(arguments)
-    return replace(
-        Settings(), model=options.model or None, window_tokens=options.window or None
-    )
+    return replace(Settings(), model=options.model or None, window_tokens=options.window or None)
 
 
 if __name__ == "__main__":

@@ -104,5 +104,3 @@ def _removal(workspace: Workspace, documents: Sequence[Document]) -> None:
         if st.form_submit_button("Remove") and sure:
             workspace.library.remove(workspace.library.document(chosen))
             st.rerun()
-
-

@@ -1,0 +1,99 @@
+"""A model and an embedder that keep their contracts without weights: for tests of logic."""
+
+import re
+import zlib
+from collections.abc import Callable, Generator, Sequence
+
+import numpy as np
+
+from assistant.errors import Cancelled as Stopped
+from assistant.errors import ContextOverflow
+from assistant.protocols import Cancelled, PrefillReport, never
+from assistant.types import Generation, Matrix, Message, Tokens
+
+
+class ScriptedModel:
+    """Says what it is told to say, word by word; a token is a word or a mark.
+
+    Attributes:
+        asked: the messages of every prompt that was encoded, in order.
+    """
+
+    def __init__(
+        self,
+        reply: str | Callable[[Sequence[Message]], str],
+        *,
+        window_tokens: int = 8192,
+        name: str = "scripted",
+    ) -> None:
+        self._reply = reply if callable(reply) else lambda messages: reply
+        self._window = window_tokens
+        self._name = name
+        self.asked: list[list[Message]] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def window_tokens(self) -> int:
+        return self._window
+
+    @property
+    def effective_tokens(self) -> int:
+        return self._window
+
+    def count(self, text: str) -> int:
+        return len(_words(text))
+
+    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
+        self.asked.append(list(messages))
+        text = " ".join([*(message.text for message in messages), reply_start])
+        return [zlib.crc32(word.encode()) for word in _words(text)]
+
+    def stream(
+        self,
+        prompt: Tokens,
+        *,
+        limit_tokens: int,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> Generator[str, None, Generation]:
+        if len(prompt) + limit_tokens > self._window:
+            raise ContextOverflow(len(prompt) + limit_tokens, self._window)
+        if report:
+            report(len(prompt), len(prompt))
+        pieces = re.findall(r"\s*\S+", self._reply(self.asked[-1]))[:limit_tokens]
+        for piece in pieces:
+            if cancelled():
+                raise Stopped
+            yield piece
+        return Generation(len(prompt), 0, len(pieces), 0.01, 0.01)
+
+
+class HashEmbedder:
+    """Texts as bags of words: texts that share words are near each other."""
+
+    name = "hash"
+    fingerprint = "hash:1"
+    dimensions = 256
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        return [len(_words(text)) for text in texts]
+
+    def embed_passages(self, texts: Sequence[str]) -> Matrix:
+        return np.stack([self._vector(text) for text in texts])
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        return self.embed_passages(texts)
+
+    def _vector(self, text: str) -> Matrix:
+        vector = np.zeros(self.dimensions, dtype=np.float32)
+        for word in _words(text.lower()):
+            vector[zlib.crc32(word.encode()) % self.dimensions] += 1.0
+        length = float(np.linalg.norm(vector))
+        return vector / length if length else vector + self.dimensions**-0.5
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+|[^\w\s]", text)
