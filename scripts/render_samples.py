@@ -40,7 +40,8 @@ from reportlab.platypus import (
 from reportlab.platypus.tableofcontents import TableOfContents
 
 HERE = Path(__file__).resolve().parent
-SOURCES = HERE / "sources"
+SOURCES = HERE / "samples"
+TARGET = HERE.parent / "sample_docs"
 AUTHOR = "The Quipu authors"
 DATE = datetime(2026, 11, 1, tzinfo=UTC)
 WIDTH, HEIGHT = A4
@@ -438,10 +439,10 @@ def build_note(source: Path, target: Path) -> None:
 def main() -> None:
     """Renders all documents that have a source."""
     for name, build in (("llama-report", build_report), ("articulo-recuperacion", build_paper)):
-        target = HERE / f"{name}.pdf"
+        target = TARGET / f"{name}.pdf"
         pages = built_twice(partial(build, SOURCES / f"{name}.md", target))
         print(f"{target.name}: {pages} pages")
-    build_note(SOURCES / "note-quantification.md", HERE / "note-quantification.docx")
+    build_note(SOURCES / "note-quantification.md", TARGET / "note-quantification.docx")
     print("note-quantification.docx")
 
 

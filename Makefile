@@ -1,0 +1,46 @@
+# Two commands do everything: `make demo` and `make test`. See README.md.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEMO   := QUIPU_HOME=$(CURDIR)/.demo $(BIN)/quipu
+REPORT := sample_docs/llama-report.pdf
+
+.PHONY: demo run test check bench library models clean
+
+demo: library
+	@echo; echo '— A question in Spanish about the English report —'
+	$(DEMO) ask "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
+	@echo; echo '— A question in French —'
+	$(DEMO) ask "Que doit afficher celui qui distribue un produit contenant Llama 3.1 ?"
+	@echo; echo '— The report summarised in French —'
+	$(DEMO) summarize llama-report.pdf --lang fr --length short
+
+run: library
+	$(DEMO) page
+
+test: $(STAMP) models
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+library: $(STAMP) models
+	$(DEMO) add sample_docs
+
+models: $(STAMP)
+	$(BIN)/quipu models pull starter multilingual-e5-small
+
+# The installation, made anew when what is to be installed has changed.
+$(STAMP): pyproject.toml constraints.txt
+	@sh scripts/preflight.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info
