@@ -5,14 +5,20 @@ retrieve → plan → messages → generate (stream) → cite and check
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from assistant import languages
 from assistant.citing import cite, drop_unknown_markers, resolve_markers
 from assistant.errors import EmptyQuestion
 from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, Packing, pack
-from assistant.prompting import ask_messages, phrases, rewrite_messages, says_not_found
+from assistant.prompting import (
+    answerable_messages,
+    ask_messages,
+    phrases,
+    rewrite_messages,
+    says_not_found,
+)
 from assistant.protocols import Cancelled, Embedder, LanguageModel, Store, never
 from assistant.retrieving import retrieve
 from assistant.rewriting import stands_alone, usable
@@ -35,6 +41,7 @@ from assistant.types import (
 
 PASSAGES: Final = 6  # asked of the search; the plan takes those that fit
 REWRITE_TOKENS: Final = 80
+ANSWERABLE_SHARE: Final = 0.1  # of yes against no; see docs/architecture.md
 WORDS_PER_TOKEN: Final = 3  # no language writes more words than tokens; 3 is far on the safe side
 
 Event: TypeAlias = Stage | Piece | Answer | Summary
@@ -88,10 +95,11 @@ class Assistant:
         yield Stage(StageName.SEARCHING)
         searched = self._standalone(question, history, cancelled)
         packing = self._pack(searched, language, asked_in, chosen, history)
-        if not packing.passages:
-            yield self._nothing_found(question, searched, language, packing, run)
-            return
-        text = yield from self._write(searched, language, packing, cancelled, run)
+        text = phrases(language).not_found
+        if (yield from self._answerable(searched, packing, cancelled)):
+            text = yield from self._write(searched, language, packing, cancelled, run)
+        else:
+            yield Piece(text)
         yield Stage(StageName.CHECKING)
         yield self._answer(question, searched, language, text, packing, run)
 
@@ -181,6 +189,17 @@ class Assistant:
             for chunk in self._store.chunks(document.id)
         ]
 
+    def _answerable(
+        self, question: str, packing: Packing, cancelled: Cancelled
+    ) -> Generator[Event, None, bool]:
+        """Ask the model whether the passages hold the answer; what it reads stays read."""
+        if not packing.passages:
+            return False
+        prompt = self._model.encode(answerable_messages(question, packing.passages))
+        yield Stage(StageName.READING, 0, len(prompt))
+        yes, _ = self._model.choose(prompt, ["Yes", "No"], cancelled=cancelled)
+        return yes >= ANSWERABLE_SHARE
+
     def _write(
         self,
         question: str,
@@ -208,7 +227,7 @@ class Assistant:
         run: _Run,
     ) -> Generator[Event, None, str]:
         prompt = self._model.encode(messages, reply_start=reply_start)
-        yield Stage(StageName.READING, 0, len(prompt))
+        yield Stage(StageName.WRITING)
         stream = self._model.stream(prompt, limit_tokens=ANSWER_TOKENS, cancelled=cancelled)
         text = reply_start
         if reply_start:
@@ -243,14 +262,6 @@ class Assistant:
             written_in=languages.written_in(text),
             searched_for=searched,
         )
-
-    def _nothing_found(
-        self, question: str, searched: str, language: str, packing: Packing, run: _Run
-    ) -> Answer:
-        """Return the answer from a library without a single passage."""
-        text = phrases(language).not_found
-        answer = self._answer(question, searched, language, text, packing, run)
-        return replace(answer, answerable=False)
 
     def _similarity(self, left: Sequence[str], right: Sequence[str]) -> Matrix:
         """Return cosines between two lists of sentences, both seen as queries (symmetric)."""

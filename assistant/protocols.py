@@ -72,6 +72,15 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def choose(
+        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+    ) -> list[float]:
+        """Return how likely the reply begins with each option, as shares that add up to one.
+
+        Raises: as `stream`.
+        """
+        ...
+
 
 class Embedder(Protocol):
     """Texts to vectors of length one. Knows its own prefixes."""

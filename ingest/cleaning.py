@@ -2,25 +2,35 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from assistant.types import PAGE_BREAK, Heading, Page
 from ingest.reading import Block, RawPage
+from ingest.running import without_running
 
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
-# Invisible characters: soft hyphen, byte-order mark, zero-width space and word joiner, directional
-# marks, Unicode tags (a channel for hidden orders). The joiners of Indic and Arabic words stay.
-INVISIBLE = re.compile("[\u00ad\ufeff\u200b\u200e\u200f\u2060\u202a-\u202e\u2066-\u2069"
-                       "\U000e0000-\U000e007f]")  # fmt: skip
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
-HYPHENATED = re.compile(r"(\w)[-\u2010\u0002]\n\s*(\w)")
-THAI = re.compile(r"[\u0e00-\u0e7f]")
-REPEATED_ON = 3  # pages at least, before a line at the edge counts as running
-REPEATED_SHARE = 0.25  # of the pages, on either kind of page (left and right differ)
+# Invisible characters: soft hyphen, byte-order mark, word joiner, directional marks and, as channels
+# for hidden orders, variation selectors of the supplement and Unicode tags.
+INVISIBLE = re.compile("[\u00ad\ufeff\u200e\u200f\u2060-\u206f\u202a-\u202e\u180e"
+                       "\U000e0000-\U000e0fff]")  # fmt: skip
+# Kept where they shape or part words: joiners in Indic, Arabic and other scripts beyond Greek and
+# Cyrillic (and in emoji), the zero-width space in Thai, Lao, Burmese and Khmer.
+IDLE_JOINER = re.compile("(?<![\u0590-\u1fff\u2100-\U0010ffff])[\u200c\u200d]")
+SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+IDLE_SPACE = re.compile(f"(?<![{SOUTH_EAST}])\u200b|\u200b(?![{SOUTH_EAST}])")
+# Characters that are none: controls, and surrogates, which no database takes.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# PDFs write a hyphen at a line's end as a hyphen, a soft hyphen, U+0002 or U+FFFE.
+HYPHENATED = re.compile(r"(\w)[-\u2010\u00ad\u0002\ufffe][ \t]*\n\s*(?=(\w+))")
+SUSPENDED = {"and", "or", "und", "oder"}  # "pre- and post-war": the hyphen stays, and a space
+UNSPACED = "\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff65"
+LINE_JOINT = re.compile(f"(?<=[{UNSPACED}])\n(?=[{UNSPACED}])")  # Thai, Chinese, Japanese
+LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|[a-z][.)])\s")
+SHORT_LINE = 35  # characters; half for scripts that say a word with two
 BLOCK_BREAK = "\n"
 
 
@@ -34,43 +44,56 @@ class CleanText:
 
 def clean(raw_pages: Sequence[RawPage]) -> CleanText:
     """Return clean pages, each with its number, without what runs along the edges of all."""
-    running = _running(raw_pages)
+    cleaned = [replace(raw, blocks=_clean_blocks(raw.blocks)) for raw in raw_pages]
     pages: list[Page] = []
     headings: list[Heading] = []
     offset = 0
-    for raw in raw_pages:
-        blocks = [b for b in map(_clean_block, raw.blocks) if b.text and not _runs(b, running)]
+    for raw, blocks in zip(cleaned, without_running(cleaned), strict=True):
         text = ""
-        for block in _joined(blocks):
+        for block in _without_echoes(blocks):
             text += BLOCK_BREAK if text else ""
             if block.level:
                 headings.append(Heading(block.level, block.text, offset + len(text)))
             text += block.text
-        pages.append(Page(number=raw.number, text=text, label=raw.label))
+        pages.append(Page(number=raw.number, text=text, label=clean_line(raw.label)))
         offset += len(text) + len(PAGE_BREAK)
     return CleanText(tuple(pages), tuple(headings))
+
+
+def clean_line(text: str) -> str:
+    """Return clean text on one line, as a title is."""
+    return " ".join(clean_text(text).split())
 
 
 def clean_text(text: str) -> str:
     """Return NFC text without ligatures, invisible characters or hyphens at line ends."""
     text = unicodedata.normalize("NFC", text.translate(LIGATURES))
-    if not THAI.search(text):
-        text = INVISIBLE.sub("", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = HYPHENATED.sub(_rejoin, text)
+    text = INVISIBLE.sub("", text)
+    text = IDLE_SPACE.sub("", IDLE_JOINER.sub("", text))
     return CONTROL.sub(" ", text)
 
 
 def _rejoin(match: re.Match[str]) -> str:
-    """Join a word cut at a line's end; a capital after the hyphen was a compound."""
-    return match[1] + ("-" if match[2].isupper() or match[2].isdigit() else "") + match[2]
+    """Join a word cut at a line's end; a capital or a number at the hyphen was a compound."""
+    before, following = match[1], match[2]
+    if following in SUSPENDED:
+        return f"{before}- "
+    compound = following[0].isupper() or following[0].isdigit() or before.isdigit()
+    return before + ("-" if compound else "")
+
+
+def _clean_blocks(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    return tuple(block for block in map(_clean_block, blocks) if block.text)
 
 
 def _clean_block(block: Block) -> Block:
     lines = [" ".join(line.split()) for line in clean_text(block.text).split("\n")]
     lines = [line for line in lines if line]
-    text = "\n".join(lines) if _is_table(lines) or block.text.startswith("• ") else _flow(lines)
-    return Block(text if not block.level else " ".join(lines), block.level, block.top, block.bottom)
+    if block.level:
+        return replace(block, text=" ".join(lines))
+    return replace(block, text="\n".join(lines) if _is_table(lines) else _flow(lines))
 
 
 def _is_table(lines: Sequence[str]) -> bool:
@@ -78,42 +101,29 @@ def _is_table(lines: Sequence[str]) -> bool:
 
 
 def _flow(lines: Sequence[str]) -> str:
-    """Return lines of one paragraph as running text; short lines (code, verse) keep theirs."""
-    if not lines or sum(map(len, lines)) / len(lines) < 35:
-        return "\n".join(lines)
-    return " ".join(lines)
+    """Return lines of one paragraph as running text; list items and short lines keep theirs."""
+    text = "\n".join(lines)
+    joined = LINE_JOINT.sub("", text)
+    wide = len(joined) < len(text)
+    if not lines or len(text) / len(lines) < (SHORT_LINE / 2 if wide else SHORT_LINE):
+        return text
+    return "\n".join(_items(joined.split("\n")))
 
 
-def _joined(blocks: Sequence[Block]) -> Iterable[Block]:
-    """Rejoin a heading that was set on two lines is left to readers; skip empty repeats."""
-    previous = ""
-    for block in blocks:
-        if block.text != previous:
+def _items(lines: Sequence[str]) -> Iterable[str]:
+    """Yield lines joined up to the next list item."""
+    item: list[str] = []
+    for line in lines:
+        if item and LIST_ITEM.match(line):
+            yield " ".join(item)
+            item = []
+        item.append(line)
+    yield " ".join(item)
+
+
+def _without_echoes(blocks: Sequence[Block]) -> Iterable[Block]:
+    """Yield blocks but the second of two equal headings, which parsers make of shadowed type."""
+    yield from blocks[:1]
+    for previous, block in pairwise(blocks):
+        if not (block.level and block == previous):
             yield block
-        previous = block.text
-
-
-def _running(pages: Sequence[RawPage]) -> set[str]:
-    """Return the shapes of blocks that stand at the edge of many pages."""
-    shapes = Counter(
-        shape for page in pages for shape in {_shape(block.text) for block in _edge_blocks(page)}
-    )
-    least = max(REPEATED_ON, REPEATED_SHARE * len(pages))
-    return {shape for shape, count in shapes.items() if count >= least}
-
-
-def _edge_blocks(page: RawPage) -> list[Block]:
-    return [block for block in page.blocks if block.top or block.bottom]
-
-
-def _runs(block: Block, running: set[str]) -> bool:
-    """Tell running headers, footers and bare page numbers at the edges of a page."""
-    if not (block.top or block.bottom):
-        return False
-    shape = _shape(block.text)
-    return shape in running or not shape.strip("#ivxlc -–—/.|")
-
-
-def _shape(text: str) -> str:
-    """Return the text with numbers made alike, so that "Page 3 of 40" repeats."""
-    return re.sub(r"\d+", "#", " ".join(clean_text(text).lower().split()))

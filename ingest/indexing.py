@@ -17,7 +17,13 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.errors import Cancelled, DocumentError, EmptyDocument, MissingFile
+from assistant.errors import (
+    Cancelled,
+    DocumentError,
+    EmptyDocument,
+    MissingFile,
+    UnreadableDocument,
+)
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import Embedder, Shelf, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
@@ -83,7 +89,7 @@ def files(paths: Sequence[Path]) -> Iterator[Path]:
     A path that does not exist is yielded too: adding it tells so, and the others still go in.
     """
     for path in paths:
-        if not path.is_dir():
+        if not path.is_dir() or not _may_enter(path):
             yield path
             continue
         inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS and p.is_file())
@@ -115,6 +121,14 @@ def add(
             yield Outcome(str(path), Status.FAILED, error=reason)
 
 
+def _may_enter(folder: Path) -> bool:
+    try:
+        next(folder.iterdir(), None)
+    except PermissionError:
+        return False
+    return True
+
+
 def sha256(path: Path) -> str:
     """Return the hash of the file's bytes, which is the document's id."""
     try:
@@ -142,6 +156,8 @@ class _Adder:
         self._cancelled = cancelled
 
     def add(self, path: Path) -> Outcome:
+        if path.is_dir():
+            raise UnreadableDocument(path, "there is no permission to open the folder")
         document_id = sha256(path)
         if known := self._shelf.find(document_id):
             return Outcome(str(path), Status.UNCHANGED, known)

@@ -17,6 +17,9 @@ class ScriptedModel:
 
     Attributes:
         asked: the messages of every prompt that was encoded, in order.
+
+    Args of the constructor:
+        knows: whether it prefers the first of the options it is given to choose from.
     """
 
     def __init__(
@@ -25,10 +28,12 @@ class ScriptedModel:
         *,
         window_tokens: int = 8192,
         name: str = "scripted",
+        knows: bool = True,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages: reply
         self._window = window_tokens
         self._name = name
+        self._knows = knows
         self.asked: list[list[Message]] = []
 
     @property
@@ -69,6 +74,16 @@ class ScriptedModel:
                 raise Stopped
             yield piece
         return Generation(len(prompt), 0, len(pieces), 0.01, 0.01)
+
+    def choose(
+        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+    ) -> list[float]:
+        if len(prompt) > self._window:
+            raise ContextOverflow(len(prompt), self._window)
+        if cancelled():
+            raise Stopped
+        chosen = 0 if self._knows else len(options) - 1
+        return [0.9 if i == chosen else 0.1 / max(1, len(options) - 1) for i in range(len(options))]
 
 
 class HashEmbedder:

@@ -62,6 +62,11 @@ class LazyModel:
             prompt, limit_tokens=limit_tokens, cancelled=cancelled, report=report
         )
 
+    def choose(
+        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+    ) -> list[float]:
+        return self._model.get().choose(prompt, options, cancelled=cancelled)
+
 
 class LazyEmbedder:
     """An `Embedder` that is loaded when there is something to embed or count."""

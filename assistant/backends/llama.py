@@ -6,6 +6,7 @@ nodes, and no score buffer is kept. Knows nothing of documents or questions.
 
 import codecs
 import ctypes
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -234,6 +235,20 @@ class LlamaModel:
                 decode_s=time.perf_counter() - read,
                 stopped_by_limit=stopped,
             )
+
+    def choose(
+        self, prompt: Tokens, options: Sequence[str], *, cancelled: CancelCheck = never
+    ) -> list[float]:
+        if len(prompt) > self._window:
+            raise ContextOverflow(len(prompt), self._window)
+        firsts = [self._tokenize(option, special=False)[0] for option in options]
+        with self._lock:
+            self._cancelled = cancelled
+            self._read(prompt, None)
+            logits = lc.llama_get_logits_ith(self._context, -1)
+            scores = [float(logits[token]) for token in firsts]
+        weights = [math.exp(score - max(scores)) for score in scores]
+        return [weight / sum(weights) for weight in weights]
 
     def _pieces(self, messages: Sequence[Message]) -> list[PromptPiece]:
         if not self._template:

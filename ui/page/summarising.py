@@ -19,7 +19,7 @@ def show(workspace: Workspace) -> None:
     if not titles:
         st.info("The library is empty. Open “Library” and add a document first.")
         return
-    with st.form("summary"):
+    with st.form("summary-form"):
         document = st.selectbox("Document", list(titles), format_func=titles.__getitem__)
         language = st.selectbox("Language", SUPPORTED, format_func=NAMES.__getitem__)
         length = st.selectbox("Length", list(Length), index=1, format_func=str)

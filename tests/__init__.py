@@ -1,0 +1,1 @@
+"""The tests mirror the packages; what they share is in `conftest.py` and the modules beside it."""

@@ -1,0 +1,136 @@
+"""The page on fakes, through Streamlit's own test harness."""
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.backends.fake import HashEmbedder
+from assistant.wiring import Workspace
+from tests.ui.workspaces import fake_workspace, with_report
+from ui.page.library import file_name
+from ui.page.showing import plain
+
+
+def script() -> None:
+    """Run by the harness in a namespace of its own, so it imports what it needs."""
+    import os
+    from pathlib import Path
+
+    import streamlit as st
+
+    from tests.ui.workspaces import fake_workspace, with_report
+    from ui.page.app import show
+
+    folder = Path(os.environ["QUIPU_TEST_FOLDER"])
+
+    @st.cache_resource
+    def workspace(key: str) -> "object":
+        made = fake_workspace(folder / "home")
+        return with_report(made, folder) if key.startswith("full") else made
+
+    show(lambda: workspace(os.environ["QUIPU_TEST_KIND"]))  # type: ignore[return-value, arg-type]
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("QUIPU_TEST_FOLDER", str(tmp_path))
+    monkeypatch.setenv("QUIPU_TEST_KIND", f"full {tmp_path}")
+    return AppTest.from_function(script, default_timeout=30)
+
+
+def test_an_empty_library_says_what_to_do_first(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIPU_TEST_KIND", f"empty {os.environ['QUIPU_TEST_FOLDER']}")
+    page.run()
+    assert not page.exception
+    assert {info.value for info in page.info} == {
+        "The library is empty. Open “Library” and add a document first."
+    }
+
+
+def test_a_question_is_answered_with_its_source(page: AppTest) -> None:
+    page.run()
+    page.text_input[0].set_value("¿Cuánta lluvia recibió el valle?")
+    page.button[0].click().run()
+    assert not page.exception
+    said = [part.value for message in page.chat_message for part in message.markdown]
+    assert said[0] == plain("¿Cuánta lluvia recibió el valle?")
+    assert said[1] == plain("El valle recibió 812 milímetros de lluvia en 1998. [1]")
+    assert plain("[1] Water in the valley, p. 1") in said[2]
+    assert plain("The valley received 812 millimetres of rain in 1998.") in said[3]
+
+
+def test_the_conversation_stays_when_the_page_is_drawn_again(page: AppTest) -> None:
+    page.run()
+    page.text_input[0].set_value("¿Cuánta lluvia recibió el valle?")
+    page.button[0].click().run()
+    page.run()
+    assert len(page.chat_message) == 2
+
+
+def test_a_document_is_summarised_and_says_how_much_was_read(page: AppTest) -> None:
+    page.run()
+    next(button for button in page.button if button.label == "Summarise").click().run()
+    assert not page.exception
+    assert any(c.value == "1 of 1 pages have text and were read." for c in page.caption)
+
+
+def test_a_removed_document_is_gone(page: AppTest, tmp_path: Path) -> None:
+    page.run()
+    page.checkbox[0].check()
+    next(button for button in page.button if button.label == "Remove").click().run()
+    assert not page.exception
+    assert fake_workspace(tmp_path / "home").library.documents() == []
+
+
+def test_an_upload_enters_the_library(page: AppTest, tmp_path: Path) -> None:
+    page.run()
+    page.file_uploader[0].upload("new.txt", b"The bridge was built in 1931.", "text/plain")
+    next(button for button in page.button if button.label == "Add").click().run()
+    assert not page.exception
+    assert [s.value for s in page.success] == [plain("new was added: 1 page, English.")]
+    titles = {d.title for d in fake_workspace(tmp_path / "home").library.documents()}
+    assert titles == {"new", "Water in the valley"}
+
+
+def test_an_unreadable_upload_is_told_in_one_sentence(page: AppTest) -> None:
+    page.run()
+    page.file_uploader[0].upload("broken.pdf", b"%PDF-1.7 nothing", "application/pdf")
+    next(button for button in page.button if button.label == "Add").click().run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert page.error[0].value.startswith(plain("broken.pdf: cannot be read"))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("C:\\Users\\me\\notes.md", "notes.md"),
+        ("a\u202efdp.txt", "afdp.txt"),
+        ("x" * 300 + ".pdf", "x" * 120 + ".pdf"),
+        ("..", "document.txt"),
+    ],
+)
+def test_file_name_keeps_no_folders_and_hides_nothing(given: str, kept: str) -> None:
+    assert file_name(given) == kept
+
+
+def test_plain_leaves_no_markup_alive() -> None:
+    shown = plain("![x](https://evil.example/?q=1) <b>hi</b> $x$ :red[y]")
+    assert "![" not in shown
+    assert "<b" not in shown.replace("\\<b", "")
+    assert "https:" not in shown
+
+
+def test_fake_embedder_and_workspace_keep_the_contract(tmp_path: Path) -> None:
+    workspace: Workspace = with_report(fake_workspace(tmp_path / "home"), tmp_path)
+    answer = workspace.assistant.answer("¿Cuánta lluvia recibió el valle?")
+    assert HashEmbedder().embed_queries(["a b"]).shape == (1, 256)
+    assert [(c.page, c.quote) for c in answer.citations] == [
+        (1, "The valley received 812 millimetres of rain in 1998.")
+    ]

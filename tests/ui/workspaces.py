@@ -1,0 +1,46 @@
+"""A workspace on fakes, for pages and commands that need no real model."""
+
+from pathlib import Path
+
+from assistant.assistant import Assistant
+from assistant.backends.fake import HashEmbedder, ScriptedModel
+from assistant.backends.library import Library
+from assistant.backends.memory import ExactIndex
+from assistant.languages import identify_document
+from assistant.wiring import Workspace
+from ingest.indexing import add
+
+REPORT = """\
+# Water in the valley
+
+## Rainfall
+
+The valley received 812 millimetres of rain in 1998. That was the wettest year on record.
+
+## Wells
+
+The village dug 14 wells between 1950 and 1960. Nine of them still give water today.
+"""
+REPLY = "El valle recibió 812 milímetros de lluvia en 1998. [1]"
+
+
+def fake_workspace(folder: Path, reply: str = REPLY, *, knows: bool = True) -> Workspace:
+    """Return a workspace in `folder` whose model says `reply` to everything."""
+    embedder = HashEmbedder()
+    library = Library(folder, ExactIndex(), embedder=embedder)
+    model = ScriptedModel(reply, knows=knows)
+    return Workspace(library, embedder, Assistant(model, embedder, library))
+
+
+def with_report(workspace: Workspace, folder: Path) -> Workspace:
+    """Return the workspace with the short report in its library."""
+    path = folder / "valley.md"
+    path.write_text(REPORT, encoding="utf-8")
+    outcomes = add(
+        [path],
+        shelf=workspace.library,
+        embedder=workspace.embedder,
+        language_of=identify_document,
+    )
+    assert [outcome.error for outcome in outcomes] == [""]
+    return workspace
