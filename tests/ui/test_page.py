@@ -20,17 +20,18 @@ def script() -> None:
 
     import streamlit as st
 
+    from assistant.wiring import Workspace
     from tests.ui.workspaces import fake_workspace, with_report
     from ui.page.app import show
 
     folder = Path(os.environ["QUIPU_TEST_FOLDER"])
 
     @st.cache_resource
-    def workspace(key: str) -> "object":
+    def workspace(key: str) -> Workspace:
         made = fake_workspace(folder / "home")
         return with_report(made, folder) if key.startswith("full") else made
 
-    show(lambda: workspace(os.environ["QUIPU_TEST_KIND"]))  # type: ignore[return-value, arg-type]
+    show(lambda: workspace(os.environ["QUIPU_TEST_KIND"]))
 
 
 @pytest.fixture
