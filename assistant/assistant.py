@@ -5,16 +5,18 @@ retrieve → plan → messages → generate (stream) → cite and check
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, TypeAlias
 
 from assistant import languages
-from assistant.citing import cite, drop_unknown_markers, resolve_markers
+from assistant.citing import Citer, without_markers
 from assistant.errors import EmptyQuestion
 from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, Packing, pack
 from assistant.prompting import (
     answerable_messages,
     ask_messages,
+    passage_text,
     phrases,
     rewrite_messages,
     says_not_found,
@@ -28,7 +30,6 @@ from assistant.types import (
     Citation,
     Document,
     Generation,
-    Matrix,
     Message,
     Passage,
     Piece,
@@ -42,19 +43,22 @@ from assistant.types import (
 PASSAGES: Final = 6  # asked of the search; the plan takes those that fit
 REWRITE_TOKENS: Final = 80
 ANSWERABLE_SHARE: Final = 0.45  # of yes against no; measured in docs/architecture.md
-WORDS_PER_TOKEN: Final = 3  # no language writes more words than tokens; 3 is far on the safe side
 
 Event: TypeAlias = Stage | Piece | Answer | Summary
 
 
 @dataclass
 class _Run:
-    """What is measured while one question is answered; times by `time.perf_counter`."""
+    """One question on its way, and what is measured on it; times by `time.perf_counter`."""
 
+    question: str
+    language: str
+    cancelled: Cancelled
     start: float
     load_s: float
+    searched: str = ""
     first_token: float | None = None
-    generation: Generation | None = None
+    costs: list[Generation] = field(default_factory=list)
 
 
 class Assistant:
@@ -89,19 +93,18 @@ class Assistant:
         if not question:
             raise EmptyQuestion
         asked_in = languages.identify(question)
-        language = languages.check(language) if language else asked_in
         chosen = [self._store.document(reference) for reference in documents]
-        run = self._start()
+        language = languages.check(language) if language else asked_in
+        run = self._start(question, language, cancelled)
         yield Stage(StageName.SEARCHING)
-        searched = self._standalone(question, history, cancelled)
-        packing = self._pack(searched, language, asked_in, chosen, history)
-        text = phrases(language).not_found
-        if (yield from self._answerable(searched, packing, cancelled)):
-            text = yield from self._write(searched, language, packing, cancelled, run)
+        run.searched = self._standalone(question, history, cancelled)
+        packing = self._pack(run, asked_in, chosen, history)
+        if (yield from self._answerable(packing, run)):
+            text, citations = yield from self._write(packing, run)
         else:
+            text, citations = phrases(language).not_found, ()
             yield Piece(text)
-        yield Stage(StageName.CHECKING)
-        yield self._answer(question, searched, language, text, packing, run)
+        yield self._answer(text, citations, packing, run)
 
     def answer(
         self,
@@ -136,12 +139,12 @@ class Assistant:
         wanted = languages.check(language) if language else found.language
         yield from Summarizer(self._model, self._store, cancelled).summarize(found, wanted, length)
 
-    def _start(self) -> _Run:
+    def _start(self, question: str, language: str, cancelled: Cancelled) -> _Run:
         """Load what is not loaded yet, apart from the time that the question takes."""
         begin = time.perf_counter()
         _ = self._model.window_tokens, self._embedder.dimensions
         start = time.perf_counter()
-        return _Run(start=start, load_s=start - begin)
+        return _Run(question, language, cancelled, start=start, load_s=start - begin)
 
     def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
         """Return the question with what it takes from the conversation put in."""
@@ -153,16 +156,11 @@ class Assistant:
         return rewritten if usable(rewritten, question) else question
 
     def _pack(
-        self,
-        question: str,
-        language: str,
-        asked_in: str,
-        chosen: Sequence[Document],
-        history: Sequence[Message],
+        self, run: _Run, asked_in: str, chosen: Sequence[Document], history: Sequence[Message]
     ) -> Packing:
         whole = self._whole(chosen or self._store.documents())
         found = whole or retrieve(
-            question,
+            run.searched,
             asked_in,
             store=self._store,
             embedder=self._embedder,
@@ -170,8 +168,8 @@ class Assistant:
             documents=[document.id for document in chosen] or None,
         )
         return pack(
-            question,
-            language,
+            run.searched,
+            run.language,
             found,
             history,
             count=self._model.count,
@@ -180,94 +178,69 @@ class Assistant:
         )
 
     def _whole(self, documents: Sequence[Document]) -> list[Passage]:
-        """Return all passages of the documents when that is no more than a search would give."""
-        if sum(d.word_count for d in documents) > PASSAGE_TOKENS // WORDS_PER_TOKEN:
+        """Return all passages of the documents when they are no more than a search would give."""
+        if sum(document.chunk_count for document in documents) > PASSAGES:
             return []
-        return [
+        passages = [
             Passage(chunk=chunk, document=document, score=1.0)
             for document in documents
             for chunk in self._store.chunks(document.id)
         ]
+        tokens = sum(self._model.count(passage_text(passage)) for passage in passages)
+        return passages if tokens < PASSAGE_TOKENS else []
 
-    def _answerable(
-        self, question: str, packing: Packing, cancelled: Cancelled
-    ) -> Generator[Event, None, bool]:
+    def _answerable(self, packing: Packing, run: _Run) -> Generator[Event, None, bool]:
         """Ask the model whether the passages hold the answer; what it reads stays read."""
         if not packing.passages:
             return False
-        prompt = self._model.encode(answerable_messages(question, packing.passages))
+        prompt = self._model.encode(answerable_messages(run.searched, packing.passages))
         yield Stage(StageName.READING, 0, len(prompt))
-        yes, _ = self._model.choose(prompt, ["Yes", "No"], cancelled=cancelled)
-        return yes >= ANSWERABLE_SHARE
+        choice = self._model.choose(prompt, ["Yes", "No"], cancelled=run.cancelled)
+        run.costs.append(choice.cost)
+        return choice.shares[0] >= ANSWERABLE_SHARE
 
     def _write(
-        self,
-        question: str,
-        language: str,
-        packing: Packing,
-        cancelled: Cancelled,
-        run: _Run,
-    ) -> Generator[Event, None, str]:
+        self, packing: Packing, run: _Run
+    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
         """Yield the reply as it is written; again, held to its language, when it strays."""
-        messages = ask_messages(question, packing.passages, language, packing.history)
-        text = yield from self._reply(messages, "", packing, cancelled, run)
+        text, citations = yield from self._reply(packing, run, "")
         written = languages.written_in(text)
-        if written and written != language and not says_not_found(text):
-            yield Piece("", restart=True)
-            start = phrases(language).reply_start
-            text = yield from self._reply(messages, start, packing, cancelled, run)
-        return text
+        if written in ("", run.language) or says_not_found(text):
+            return text, citations
+        yield Piece("", restart=True)
+        return (yield from self._reply(packing, run, phrases(run.language).reply_start))
 
     def _reply(
-        self,
-        messages: Sequence[Message],
-        reply_start: str,
-        packing: Packing,
-        cancelled: Cancelled,
-        run: _Run,
-    ) -> Generator[Event, None, str]:
+        self, packing: Packing, run: _Run, reply_start: str
+    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
+        """Yield the reply with its markers; return it with its citations."""
+        messages = ask_messages(run.searched, packing.passages, run.language, packing.history)
         prompt = self._model.encode(messages, reply_start=reply_start)
         yield Stage(StageName.WRITING)
-        stream = self._model.stream(prompt, limit_tokens=ANSWER_TOKENS, cancelled=cancelled)
-        text = reply_start
-        if reply_start:
-            yield Piece(reply_start)
-        for piece in drop_unknown_markers(_noting(stream, run), len(packing.passages)):
+        stream = self._model.stream(prompt, limit_tokens=ANSWER_TOKENS, cancelled=run.cancelled)
+        citer = Citer(packing.passages, self._embedder.embed_queries)
+        text = ""
+        for piece in citer.mark(chain([reply_start], _noting(stream, run))):
             text += piece
             yield Piece(piece)
-        return text.strip()
+        return text.strip(), citer.citations
 
     def _answer(
-        self,
-        question: str,
-        searched: str,
-        language: str,
-        text: str,
-        packing: Packing,
-        run: _Run,
+        self, text: str, citations: tuple[Citation, ...], packing: Packing, run: _Run
     ) -> Answer:
         refused = says_not_found(text)
-        if refused:
-            text = phrases(language).not_found
-        citations = [] if refused else cite(text, packing.passages, self._similarity)
         return Answer(
-            question=question,
-            language=language,
-            text=resolve_markers(text, len(packing.passages)),
+            question=run.question,
+            language=run.language,
+            text=phrases(run.language).not_found if refused else text,
             answerable=not refused,
-            citations=tuple(citations),
+            citations=() if refused else citations,
             plan=packing.plan,
             timings=_timings(run),
             model=self._model.name,
-            written_in=languages.written_in(text),
-            searched_for=searched,
+            written_in=languages.written_in(without_markers(text)),
+            searched_for=run.searched,
         )
-
-    def _similarity(self, left: Sequence[str], right: Sequence[str]) -> Matrix:
-        """Return cosines between two lists of sentences, both seen as queries (symmetric)."""
-        vectors = self._embedder.embed_queries([*left, *right])
-        matrix: Matrix = vectors[: len(left)] @ vectors[len(left) :].T  # (n, dim) @ (dim, m)
-        return matrix
 
 
 def _noting(stream: Generator[str, None, Generation], run: _Run) -> Iterator[str]:
@@ -276,33 +249,32 @@ def _noting(stream: Generator[str, None, Generation], run: _Run) -> Iterator[str
         try:
             piece = next(stream)
         except StopIteration as end:
-            run.generation = end.value
+            run.costs.append(end.value)
             return
         run.first_token = run.first_token or time.perf_counter()
         yield piece
 
 
 def _timings(run: _Run) -> Timings:
+    """Sum up what the runs of the model cost: the first reads, the others find most of it read."""
     now = time.perf_counter()
-    cost = run.generation or Generation(0, 0, 0, 0.0, 0.0)
-    read = cost.prompt_tokens - cost.cached_tokens
+    read = sum(cost.prompt_tokens - cost.cached_tokens for cost in run.costs)
+    written = sum(cost.completion_tokens for cost in run.costs)
+    prefill_s = sum(cost.prefill_s for cost in run.costs)
+    decode_s = sum(cost.decode_s for cost in run.costs)
     return Timings(
         load_s=run.load_s,
         ttft_s=(run.first_token or now) - run.start,
-        prompt_tokens=cost.prompt_tokens,
-        cached_tokens=cost.cached_tokens,
-        completion_tokens=cost.completion_tokens,
-        prefill_tokens_per_s=read / cost.prefill_s if cost.prefill_s else 0.0,
-        decode_tokens_per_s=cost.completion_tokens / cost.decode_s if cost.decode_s else 0.0,
+        prompt_tokens=run.costs[-1].prompt_tokens if run.costs else 0,
+        cached_tokens=run.costs[0].cached_tokens if run.costs else 0,
+        completion_tokens=written,
+        prefill_tokens_per_s=read / prefill_s if prefill_s else 0.0,
+        decode_tokens_per_s=written / decode_s if decode_s else 0.0,
         total_s=now - run.start,
     )
 
 
 def turns(answer: Answer) -> list[Message]:
     """Return an answered question as two turns of a conversation."""
-    return [Message(Role.USER, answer.question), Message(Role.ASSISTANT, answer.text)]
-
-
-def used_citations(answer: Answer) -> list[Citation]:
-    """Return the citations to list under the answer, by document and page."""
-    return sorted(answer.citations, key=lambda c: (c.marker, c.page))
+    said = without_markers(answer.text)  # its numbers mean nothing beside other passages
+    return [Message(Role.USER, answer.question), Message(Role.ASSISTANT, said)]

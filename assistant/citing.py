@@ -1,8 +1,9 @@
 """From a reply to citations: each claim to the sentence of a page that supports it. Pure.
 
-A small model's `[2]` is a hint, not a proof. Every sentence of the reply is held against the
-sentences of the passages by meaning and by its figures and names; the best match is the quote,
-and the quote's place gives the page. Knows nothing of models or stores.
+A small model's `[2]` is a hint, not a proof. Its markers are taken out of the stream; every
+sentence, once whole, is held against the sentences of the passages by meaning and by its figures
+and names; the best match is the quote, the quote's place gives the page, and our own marker is
+put behind the sentence. Knows nothing of models or stores.
 """
 
 import re
@@ -14,17 +15,22 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from assistant.sentences import split
-from assistant.types import Citation, Matrix, Passage
+from assistant.types import Citation, Matrix, Passage, Vector
 
-Similarity: TypeAlias = Callable[[Sequence[str], Sequence[str]], Matrix]  # cosines, (n, m)
+Embed: TypeAlias = Callable[[Sequence[str]], Matrix]  # n texts -> (n, dim), rows of length one
 
 MARKERS: Final = re.compile(r"\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
-NUMBER: Final = re.compile(r"\d+(?:[.,\u00a0\u202f ]\d{3})*(?:[.,]\d+)?")
+OPEN_MARKER: Final = re.compile(r"\s*(?:\[[\d,; ]{0,40})?$")
+NUMBER: Final = re.compile(
+    r"(?<!\d)\d{1,3}(?:[.,\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 12 000, 1.234,50
+    r"|(?<!\d)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?(?!\d)"  # 1,00,000, as in India
+    r"|\d+(?:[.,]\d+)?"
+)
 NAME: Final = re.compile(r"(?<![.!?…]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ][\w-]{2,}|\b\w*\d\w*[A-Za-z]\w*")
 # Cosines of multilingual-e5-small between unrelated and equal sentences, its usual range.
 COSINE_RANGE: Final = (0.75, 0.95)
 FACTS_SHARE: Final = 0.4  # of the strength, for figures and names; the rest is meaning
-MARKED_BONUS: Final = 0.08  # for a passage that the model named itself
+NAMED_BONUS: Final = 0.08  # for a passage that the model named itself
 SUPPORTED: Final = 0.45
 LISTED: Final = 0.25  # a match below this is none
 MIN_QUOTE_CHARS: Final = 25  # shorter pieces are labels, which support nothing
@@ -32,65 +38,102 @@ MIN_QUOTE_CHARS: Final = 25  # shorter pieces are labels, which support nothing
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A sentence of a passage that may be quoted."""
+    """A sentence of a passage that may be quoted; `start` is its offset in the chunk."""
 
     passage: Passage
-    start: int  # in the chunk
+    start: int
     text: str
 
 
-def cite(reply: str, passages: Sequence[Passage], similarity: Similarity) -> list[Citation]:
-    """Return one citation for each sentence of the reply that a passage supports.
+class Citer:
+    """Cites the sentences of one reply, in the order in which they are written.
 
-    In the order of the reply; a quote that supports several sentences is listed once, with the
-    first. Markers that point at nothing are dropped.
+    Markers count the passages used, from 1, in the order of their first use.
     """
-    claims = [(text, markers) for text, markers in claims_of(reply) if len(text) > 3]
-    candidates = [candidate for passage in passages for candidate in _sentences(passage)]
-    if not claims or not candidates:
-        return []
-    meaning = similarity([c for c, _ in claims], [candidate.text for candidate in candidates])
-    cited = [
-        _best(claim, markers, candidates, row)
-        for (claim, markers), row in zip(claims, meaning, strict=True)
-    ]
-    return _listed_once(citation for citation in cited if citation.strength >= LISTED)
+
+    def __init__(self, passages: Sequence[Passage], embed: Embed) -> None:
+        self._embed = embed
+        self._candidates = [c for passage in passages for c in _sentences(passage)]
+        self._vectors: Matrix | None = None
+        self._citations: list[Citation] = []
+        self._used: list[int] = []
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """The citations so far; a quote that supports several sentences is listed once."""
+        by_quote: dict[tuple[str, int], Citation] = {}
+        for citation in self._citations:
+            by_quote.setdefault((citation.document_id, citation.char_start), citation)
+        return tuple(by_quote.values())
+
+    def mark(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield the stream with the model's markers taken out and ours put in."""
+        held = sentence = ""
+        shown = 0  # characters of `sentence` that were yielded
+        named: set[int] = set()
+        for piece in pieces:
+            ready, held = _hold_open_marker(held + piece)
+            named |= set(_numbers_in_markers(ready))
+            sentence += MARKERS.sub("", ready)
+            sentence = sentence if shown else sentence.lstrip()
+            while len(spans := split(sentence)) > 1:
+                end = spans[0][1]
+                whole = sentence[:end].rstrip()
+                yield whole[shown:] + self._marker(whole, named) + sentence[len(whole) : end]
+                sentence, shown, named = sentence[end:], 0, set()
+            yield sentence[shown:]
+            shown = len(sentence)
+        named |= set(_numbers_in_markers(held))
+        sentence += MARKERS.sub("", held).rstrip()
+        yield sentence[shown:] + self._marker(sentence, named)
+
+    def _marker(self, sentence: str, named: set[int]) -> str:
+        """Cite the sentence; return its marker, or nothing when no passage supports it."""
+        citation = self._cite(sentence, named)
+        if citation is None:
+            return ""
+        self._citations.append(citation)
+        return f" [{citation.marker}]"
+
+    def _cite(self, sentence: str, named: set[int]) -> Citation | None:
+        claim = sentence.strip(" \n-*•")
+        if len(claim) < 2 or not self._candidates:
+            return None
+        if self._vectors is None:
+            self._vectors = self._embed([candidate.text for candidate in self._candidates])
+        cosines: Vector = self._vectors @ self._embed([claim])[0]  # (m, dim) @ (dim,) -> (m,)
+        strengths = [
+            _strength(claim, candidate, float(cosine))
+            + (NAMED_BONUS if candidate.passage.number in named else 0.0)
+            for candidate, cosine in zip(self._candidates, cosines, strict=True)
+        ]
+        best = int(np.argmax(strengths))
+        strength = min(1.0, strengths[best])
+        return self._citation(claim, self._candidates[best], strength)
+
+    def _citation(self, claim: str, candidate: _Candidate, strength: float) -> Citation | None:
+        if strength < LISTED:
+            return None
+        chunk, document = candidate.passage.chunk, candidate.passage.document
+        if candidate.passage.number not in self._used:
+            self._used.append(candidate.passage.number)
+        has_figures = numbers_of(claim) <= numbers_of(chunk.text)
+        return Citation(
+            marker=self._used.index(candidate.passage.number) + 1,
+            document_id=document.id,
+            document=document.title,
+            page=chunk.page_at(candidate.start),
+            quote=candidate.text,
+            char_start=chunk.char_start + candidate.start,
+            claim=claim,
+            strength=round(strength, 3),
+            supported=strength >= SUPPORTED and has_figures,
+        )
 
 
-def claims_of(reply: str) -> list[tuple[str, set[int]]]:
-    """Return the sentences of a reply without markers, each with the passages it names.
-
-    A marker that stands behind the full stop belongs to the sentence before it.
-    """
-    reply = re.sub(r"([.!?。।])((?:\s*\[[\d,; ]+\])+)", r"\2\1", reply)
-    return [
-        (MARKERS.sub("", reply[start:end]).strip(), set(_numbers_in_markers(reply[start:end])))
-        for start, end in split(reply)
-        if MARKERS.sub("", reply[start:end]).strip(" \n.-*")
-    ]
-
-
-def drop_unknown_markers(pieces: Iterable[str], known: int) -> Iterator[str]:
-    """Yield the stream without `[n]` that point at no passage, also when cut over two pieces."""
-    held = ""
-    for piece in pieces:
-        held += piece
-        ready, held = _split_open_bracket(held)
-        if ready:
-            yield resolve_markers(ready, known)
-    if held:
-        yield resolve_markers(held, known)
-
-
-def resolve_markers(text: str, known: int) -> str:
-    """Return the text without markers beyond the passages 1 to `known`."""
-
-    def keep(match: re.Match[str]) -> str:
-        numbers = [n for n in _numbers_in_markers(match[0]) if 1 <= n <= known]
-        space = " " if match[0][:1].isspace() else ""
-        return space + "".join(f"[{n}]" for n in numbers) if numbers else ""
-
-    return MARKERS.sub(keep, text)
+def without_markers(text: str) -> str:
+    """Return the text without any `[n]`."""
+    return MARKERS.sub("", text)
 
 
 def numbers_of(text: str) -> set[str]:
@@ -99,17 +142,18 @@ def numbers_of(text: str) -> set[str]:
 
 
 def _plain_number(text: str) -> str:
-    text = re.sub(r"[.,\u00a0\u202f ](?=\d{3}(?!\d))", "", text)
-    return text.replace(",", ".").rstrip(".")
+    text = "".join(str(int(c)) if c.isdecimal() else c for c in text)  # also १२ and ١٢
+    text = re.sub(r"[.,\u00a0\u202f ](?=\d{2,3}[.,\u00a0\u202f ]|\d{3}(?!\d))", "", text)
+    return text.replace(",", ".")
 
 
 def _numbers_in_markers(text: str) -> list[int]:
     return [int(n) for match in MARKERS.finditer(text) for n in re.findall(r"\d+", match[1])]
 
 
-def _split_open_bracket(text: str) -> tuple[str, str]:
+def _hold_open_marker(text: str) -> tuple[str, str]:
     """Split off a last "[" (and the space before it) that may still become a marker."""
-    match = re.search(r"\s*(?:\[[\d,; ]{0,12})?$", text)
+    match = OPEN_MARKER.search(text)
     return (text[: match.start()], text[match.start() :]) if match else (text, "")
 
 
@@ -123,25 +167,13 @@ def _sentences(passage: Passage) -> list[_Candidate]:
     ] or [_Candidate(passage, 0, text.strip())]
 
 
-def _best(
-    claim: str, markers: set[int], candidates: Sequence[_Candidate], cosines: Matrix
-) -> Citation:
-    strengths = [
-        _strength(claim, candidate, float(cosine))
-        + (MARKED_BONUS if candidate.passage.number in markers else 0.0)
-        for candidate, cosine in zip(candidates, cosines, strict=True)
-    ]
-    best = int(np.argmax(strengths))
-    return _citation(claim, candidates[best], min(1.0, strengths[best]))
-
-
 def _strength(claim: str, candidate: _Candidate, cosine: float) -> float:
     low, high = COSINE_RANGE
     meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
     facts = _facts(claim)
     if not facts:
         return meaning
-    found = len(facts & _facts_at_large(candidate.text)) / len(facts)
+    found = len(facts & _words(candidate.text)) / len(facts)
     return (1 - FACTS_SHARE) * meaning + FACTS_SHARE * found
 
 
@@ -150,33 +182,10 @@ def _facts(text: str) -> set[str]:
     return numbers_of(text) | {_fold(match[0]) for match in NAME.finditer(text)}
 
 
-def _facts_at_large(text: str) -> set[str]:
+def _words(text: str) -> set[str]:
     return numbers_of(text) | {_fold(word) for word in re.findall(r"[\w-]{3,}", text)}
 
 
 def _fold(word: str) -> str:
     decomposed = unicodedata.normalize("NFKD", word.lower())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
-
-
-def _citation(claim: str, candidate: _Candidate, strength: float) -> Citation:
-    chunk, document = candidate.passage.chunk, candidate.passage.document
-    has_figures = numbers_of(claim) <= numbers_of(chunk.text)
-    return Citation(
-        marker=candidate.passage.number,
-        document_id=document.id,
-        document=document.title,
-        page=chunk.page_at(candidate.start),
-        quote=candidate.text,
-        char_start=chunk.char_start + candidate.start,
-        claim=claim,
-        strength=round(strength, 3),
-        supported=strength >= SUPPORTED and has_figures,
-    )
-
-
-def _listed_once(citations: Iterable[Citation]) -> list[Citation]:
-    by_quote: dict[tuple[str, int], Citation] = {}
-    for citation in citations:
-        by_quote.setdefault((citation.document_id, citation.char_start), citation)
-    return list(by_quote.values())

@@ -56,7 +56,8 @@ def identify_document(text: str) -> str:
     """Return the language most of the text is in, by samples from its beginning to its end."""
     step = max(1, len(text) // SAMPLES)
     samples = [text[start : start + SAMPLE_CHARS] for start in range(0, len(text), step)]
-    return Counter(identify(sample) for sample in samples if sample.strip()).most_common(1)[0][0]
+    found = Counter(identify(sample) for sample in samples if sample.strip())
+    return found.most_common(1)[0][0] if found else identify(text)
 
 
 def written_in(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from assistant.errors import ContextOverflow
 from assistant.prompting import RULES, passage_text, question_text
 from assistant.protocols import Count
 from assistant.types import ContextMode, ContextPlan, Message, Passage
@@ -14,7 +15,7 @@ from assistant.types import ContextMode, ContextPlan, Message, Passage
 ANSWER_TOKENS: Final = 320  # four sentences in the languages that need the most tokens
 PASSAGE_TOKENS: Final = 1_800  # read in under 20 s at 100 tokens a second, two laptop cores
 HISTORY_SHARE: Final = 0.25  # of the window, for the conversation at most
-TEMPLATE_TOKENS: Final = 16  # that a chat template puts round one message, at most
+TEMPLATE_TOKENS: Final = 24  # that a chat template puts round one message; Llama 3.1: 37 for two
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,22 @@ def pack(
         candidates: best first.
         window: tokens of prompt and answer together.
         whole: the candidates are all there is of the documents in question.
+
+    Raises:
+        ContextOverflow: not even one of the candidates fits beside the question.
     """
     rules = count(RULES) + 2 * TEMPLATE_TOKENS
     asking = count(question_text(question, language))
-    turns = _fitting_turns(history, int(window * HISTORY_SHARE), count)
+    free = window - rules - asking - ANSWER_TOKENS
+    costs = [_cost(passage, len(candidates), count) for passage in candidates]
+    least = min(costs, default=0)
+    if free < least:
+        raise ContextOverflow(window - free + least, window)
+    # The conversation never takes the place of the last passage.
+    turns = _fitting_turns(history, min(free - least, int(window * HISTORY_SHARE)), count)
     talk = sum(count(turn.text) + TEMPLATE_TOKENS for turn in turns)
-    room = min(PASSAGE_TOKENS, window - rules - asking - talk - ANSWER_TOKENS)
-    taken, used = _fitting_passages(candidates, room, count)
+    room = max(least, min(PASSAGE_TOKENS, free - talk))
+    taken, used = _fitting_passages(candidates, costs, room)
     left_out = [passage for passage in candidates if passage not in taken]
     return Packing(
         plan=ContextPlan(
@@ -82,14 +92,18 @@ def _fitting_turns(history: Sequence[Message], limit: int, count: Count) -> list
     return kept
 
 
+def _cost(passage: Passage, most: int, count: Count) -> int:
+    """Return the tokens of a passage with a number up to `most` and the space behind it."""
+    return count(passage_text(replace(passage, number=most))) + 2
+
+
 def _fitting_passages(
-    candidates: Sequence[Passage], room: int, count: Count
+    candidates: Sequence[Passage], costs: Sequence[int], room: int
 ) -> tuple[list[Passage], int]:
-    """Return the leading candidates that fit into `room`, and their tokens."""
+    """Return the best candidates that fit into `room`, and their tokens."""
     taken: list[Passage] = []
     used = 0
-    for passage in candidates:
-        cost = count(passage_text(replace(passage, number=len(candidates)))) + 2
+    for passage, cost in zip(candidates, costs, strict=True):
         if used + cost > room:
             continue
         taken.append(passage)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from assistant.types import (
+    Choice,
     Chunk,
     Document,
     DocumentText,
@@ -74,8 +75,8 @@ class LanguageModel(Protocol):
 
     def choose(
         self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
-    ) -> list[float]:
-        """Return how likely the reply begins with each option, as shares that add up to one.
+    ) -> Choice:
+        """Return how likely the reply begins with each option.
 
         Raises: as `stream`.
         """

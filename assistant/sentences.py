@@ -1,6 +1,7 @@
 """Where sentences end, in Latin, CJK, Arabic, Devanagari and other scripts. Pure."""
 
 import re
+from unicodedata import category
 
 CLOSERS = "\"'”’»)\\]）」』】"
 # A full stop ends a sentence when a space and then no small letter follows; the ends of other
@@ -10,12 +11,14 @@ END = re.compile(
 )
 ABBREVIATIONS = {
     # Latin script, in the languages of the starter models; without their full stop
-    "al", "approx", "art", "bzw", "cap", "cf", "ch", "d", "dr", "dra", "ed", "eds", "eg", "e.g",
-    "ej", "etc", "fig", "figs", "hr", "i.e", "ie", "inc", "jr", "ltd", "m", "mme", "mlle", "mr",
+    "al", "approx", "art", "bzw", "cap", "cf", "ch", "d", "dr", "dra", "ed", "eds", "eg",
+    "ej", "etc", "fig", "figs", "hr", "ie", "inc", "jr", "ltd", "m", "mme", "mlle", "mr",
     "mrs", "ms", "n", "no", "nr", "nº", "núm", "num", "op", "p", "pag", "pág", "págs", "pp",
     "prof", "rev", "s", "sec", "sect", "sig", "sra", "sr", "srta", "st", "sta", "ste", "tab",
-    "u.a", "usw", "v", "vgl", "vol", "vols", "vs", "z.b", "d.h", "ca", "ex", "p.ej",
+    "usw", "v", "vgl", "vol", "vols", "vs", "ca", "ex", "bspw", "evtl", "ggf", "inkl", "chap",
+    "cfr", "ecc", "pagg", "dott", "profa", "ud", "uds", "aprox", "av", "sen", "gov", "dept", "mt",
 }  # fmt: skip
+DOTTED = re.compile(r"\w(?:\.\w)*")  # initials and the like: "J.", "e.g.", "z. B."
 LAST_WORD = re.compile(r"([^\s(\[«\"“]+)\.$")
 
 
@@ -37,10 +40,19 @@ def split_long(text: str, limit: int) -> list[tuple[int, int]]:
     """Return spans of at most `limit` characters, cut at spaces where there are any."""
     spans, start = [], 0
     while len(text) - start > limit:
-        cut = text.rfind(" ", start + limit // 2, start + limit) + 1 or start + limit
+        cut = text.rfind(" ", start + limit // 2, start + limit) + 1
+        cut = cut or _between_letters(text, start + limit // 2, start + limit)
         spans.append((start, cut))
         start = cut
     return [*spans, (start, len(text))]
+
+
+def _between_letters(text: str, least: int, cut: int) -> int:
+    """Return `cut` or the place before it where no mark is parted from its letter."""
+    for place in range(cut, least, -1):
+        if not category(text[place]).startswith("M"):
+            return place
+    return cut
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:
@@ -53,5 +65,4 @@ def _ends(text: str, match: re.Match[str]) -> bool:
     if last is None:
         return True
     word = last[1].lower()
-    initial = len(word) == 1 and word.isalpha() and last[1].isupper()
-    return not initial and word not in ABBREVIATIONS
+    return word not in ABBREVIATIONS and (word.isdigit() or not DOTTED.fullmatch(word))

@@ -37,7 +37,6 @@ VERSION: Final = "1"  # of the prompts: a kept text of another version is not us
 SECTION_TOKENS: Final = 2_400  # a small model keeps the points of so much in a few sentences
 TOKENS_PER_SENTENCE: Final = 70
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
-ROUND: Final = 6  # summaries that are summarised together when all are too many
 
 
 class Length(StrEnum):
@@ -81,6 +80,17 @@ def sections(chunks: Sequence[Chunk], count: Count, limit_tokens: int) -> list[S
             groups.append([chunk])
             used = cost
     return [Section(_title(group), tuple(group)) for group in groups]
+
+
+def _rounds(texts: Sequence[str], count: Count, limit_tokens: int) -> list[list[str]]:
+    """Return the texts in order, in groups of two or more that fit where that is possible."""
+    groups: list[list[str]] = []
+    for text in texts:
+        if groups and (len(groups[-1]) < 2 or sum(map(count, [*groups[-1], text])) <= limit_tokens):
+            groups[-1].append(text)
+        else:
+            groups.append([text])
+    return groups
 
 
 class Summarizer:
@@ -146,7 +156,7 @@ class Summarizer:
         """Summarise the summaries, in rounds when they are too many for one window."""
         room = self._model.effective_tokens // 2
         while len(texts) > 1 and sum(map(self._model.count, texts)) > room:
-            rounds = [texts[i : i + ROUND] for i in range(0, len(texts), ROUND)]
+            rounds = _rounds(texts, self._model.count, room)
             texts = [
                 self._written(document, overview_messages(few, language, sentences=4), language, 4)
                 for few in rounds

@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,6 +220,14 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """How a model chose; `shares` add up to one, in the order of the options."""
+
+    shares: tuple[float, ...]
+    cost: Generation
+
+
+@dataclass(frozen=True)
 class Timings:
     """Seconds and tokens of one answer; `ttft_s` counts from the question, models loaded."""
 
@@ -288,7 +296,6 @@ class StageName(StrEnum):
     SEARCHING = "searching"
     READING = "reading"
     WRITING = "writing"
-    CHECKING = "checking"
     SUMMARISING = "summarising"
 
 
@@ -308,13 +315,3 @@ class Piece:
 
     text: str
     restart: bool = False
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What a loaded model says of itself, for `doctor` and `--json`."""
-
-    name: str
-    window_tokens: int
-    has_chat_template: bool
-    details: dict[str, Any] = field(default_factory=dict)

@@ -10,7 +10,9 @@ rows means a new index in a new folder, and the number of that folder is in `cur
 
 import shutil
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,44 +28,62 @@ CONFIGURATION = {
 NAME = "chunks"
 
 
+@dataclass
+class _State:
+    """What is open in one folder: number and stamp of the index, client, collection.
+
+    Chroma gives all clients of a process the same rows in memory, also when another process has
+    written since: so the indexes of one folder open and close together.
+    """
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    open: tuple[int, tuple[int, int], Any, Any] | None = None
+
+
+_STATES: defaultdict[Path, _State] = defaultdict(_State)
+
+
 class ChromaIndex:
     """One collection in a folder; follows when another process has built a new one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = threading.RLock()
-        self._open: tuple[int, tuple[int, int], Any, Any] | None = None
+        self._state = _STATES[folder.resolve()]
 
     def add(self, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
-        with self._lock:
-            self._collection().upsert(
-                ids=[str(number) for number in ids],
-                embeddings=vectors,
-                metadatas=[{"document": document} for document in documents],
-            )
-            assert self._open is not None
-            generation, _, client, collection = self._open
-            self._open = (generation, self._stamp(generation), client, collection)
+        with self._state.lock:
+            if self._current() == 0:
+                self.rebuild([(ids, vectors, documents)])
+                return
+            _upsert(self._collection(), ids, vectors, documents)
+            assert self._state.open is not None
+            generation, _, client, collection = self._state.open
+            self._state.open = (generation, self._stamp(generation), client, collection)
 
     def rebuild(self, rows: Iterable[tuple[Sequence[int], Matrix, Sequence[str]]]) -> None:
-        with self._lock:
-            old = self._current()
+        with self._state.lock:
+            generation = self._current() + 1
             self.close()
-            self._start(old + 1)
-            for batch in rows:
-                self.add(*batch)
-            for folder in self._folder.glob("g*"):
-                if folder.name != f"g{old + 1}":
-                    shutil.rmtree(folder, ignore_errors=True)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.rmtree(self._path(generation), ignore_errors=True)
+            client, collection = _opened(self._path(generation))
+            try:
+                for batch in rows:
+                    _upsert(collection, *batch)
+            finally:
+                client.close()
+            self._switch_to(generation)
 
     def count(self) -> int:
-        with self._lock:
-            return int(self._collection().count())
+        with self._state.lock:
+            return int(self._collection().count()) if self._current() else 0
 
     def search(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[tuple[int, float]]:
-        with self._lock:
+        with self._state.lock:
+            if self._current() == 0:
+                return []
             collection = self._collection()
             limit = min(limit, collection.count())
             if limit == 0 or documents == []:
@@ -77,41 +97,38 @@ class ChromaIndex:
 
     def close(self) -> None:
         """Let go of Chroma's files."""
-        with self._lock:
-            if self._open is not None:
-                self._open[2].close()
-                self._open = None
+        with self._state.lock:
+            if self._state.open is not None:
+                self._state.open[2].close()
+                self._state.open = None
 
     def _current(self) -> int:
         marker = self._folder / "current"
         return int(marker.read_text()) if marker.exists() else 0
 
-    def _start(self, generation: int) -> None:
-        """Make an empty index folder the one in use."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.rmtree(self._path(generation), ignore_errors=True)
+    def _switch_to(self, generation: int) -> None:
+        """Make a whole index the one in use, and drop the others."""
         partial = self._folder / "current.partial"
         partial.write_text(str(generation))
         partial.rename(self._folder / "current")
+        for folder in self._folder.glob("g*"):
+            if folder != self._path(generation):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _path(self, generation: int) -> Path:
         return self._folder / f"g{generation}"
 
     def _collection(self) -> Any:
         """Return the collection, opened again when another process has written since."""
-        if self._current() == 0:
-            self._start(1)
         generation = self._current()
-        if self._open is not None and self._open[:2] == (generation, self._stamp(generation)):
-            return self._open[3]
+        if self._state.open is not None and self._state.open[:2] == (
+            generation,
+            self._stamp(generation),
+        ):
+            return self._state.open[3]
         self.close()
-        client = chromadb.PersistentClient(
-            str(self._path(generation)), settings=Settings(anonymized_telemetry=False)
-        )
-        collection = client.get_or_create_collection(
-            NAME, configuration=CONFIGURATION, embedding_function=None
-        )
-        self._open = (generation, self._stamp(generation), client, collection)
+        client, collection = _opened(self._path(generation))
+        self._state.open = (generation, self._stamp(generation), client, collection)
         return collection
 
     def _stamp(self, generation: int) -> tuple[int, int]:
@@ -121,3 +138,20 @@ class ChromaIndex:
             return (0, 0)
         stat = file.stat()
         return (stat.st_mtime_ns, stat.st_size)
+
+
+def _opened(folder: Path) -> tuple[Any, Any]:
+    """Return a client for the folder and the collection in it, made when there is none."""
+    client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    collection = client.get_or_create_collection(
+        NAME, configuration=CONFIGURATION, embedding_function=None
+    )
+    return client, collection
+
+
+def _upsert(collection: Any, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
+    collection.upsert(
+        ids=[str(number) for number in ids],
+        embeddings=vectors,
+        metadatas=[{"document": document} for document in documents],
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import ContextOverflow
 from assistant.protocols import Cancelled, PrefillReport, never
-from assistant.types import Generation, Matrix, Message, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Tokens
 
 
 class ScriptedModel:
@@ -77,13 +77,15 @@ class ScriptedModel:
 
     def choose(
         self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
-    ) -> list[float]:
+    ) -> Choice:
         if len(prompt) > self._window:
             raise ContextOverflow(len(prompt), self._window)
         if cancelled():
             raise Stopped
+        others = 0.1 / max(1, len(options) - 1)
         chosen = 0 if self._knows else len(options) - 1
-        return [0.9 if i == chosen else 0.1 / max(1, len(options) - 1) for i in range(len(options))]
+        shares = tuple(0.9 if i == chosen else others for i in range(len(options)))
+        return Choice(shares, Generation(len(prompt), 0, 0, 0.01, 0.0))
 
 
 class HashEmbedder:

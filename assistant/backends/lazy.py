@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, never
-from assistant.types import Generation, Matrix, Message, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Tokens
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class LazyModel:
 
     def choose(
         self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
-    ) -> list[float]:
+    ) -> Choice:
         return self._model.get().choose(prompt, options, cancelled=cancelled)
 
 

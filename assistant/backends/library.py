@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS kept (
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-    text, tokenize = 'unicode61 remove_diacritics 2');
+    text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
 """
 WRITE_WAIT_S = 120.0
 INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
@@ -151,6 +151,7 @@ class Library:
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[Passage]:
+        self._check_embedder(stored_only=True)
         self._check_index()
         hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
         return self._passages(hits, documents)[:limit]
@@ -208,6 +209,10 @@ class Library:
                 "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
                 _values(document),
             )
+            db.execute(
+                "DELETE FROM chunks WHERE document_id = ? AND ordinal >= ?",
+                (document.id, document.chunk_count),
+            )
             db.execute("DELETE FROM pages WHERE document_id = ?", (document.id,))
             db.execute("DELETE FROM headings WHERE document_id = ?", (document.id,))
             db.executemany(
@@ -252,8 +257,10 @@ class Library:
         if len(rows) != document.chunk_count:
             raise LibraryDamaged(self.folder, f"{document.title} is only partly staged")
         with self._write_lock_held():
-            self._check_index()
-            expected = self._index.count() + len(rows)
+            ready = self._count_ready()
+            if self._index.count() != ready:  # rows of a publication that was interrupted
+                self._rebuild()
+            expected = ready + len(rows)
             for batch in self._vector_rows("document_id = ?", document.id):
                 self._index.add(*batch)
             if self._index.count() != expected:
@@ -264,13 +271,11 @@ class Library:
                 self._forget_traces()
 
     def discard(self, document_id: str) -> None:
-        with self._writing() as db:
-            db.execute("DELETE FROM documents WHERE id = ? AND state = 'staged'", (document_id,))
+        self._discard("id = ?", document_id)
 
     def discard_unfinished(self, *, but: str) -> None:
         """Drop what interrupted runs have staged, except the document that is now resumed."""
-        with self._writing() as db:
-            db.execute("DELETE FROM documents WHERE state = 'staged' AND id != ?", (but,))
+        self._discard("id != ?", but)
 
     def store_file(self, document: Document, source: Path) -> None:
         """Keep a copy of the original for page pictures and later readings."""
@@ -380,14 +385,32 @@ class Library:
     def _set_fact(self, key: str, value: str) -> None:
         self._connection().execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
-    def _check_embedder(self) -> None:
-        """Raise WrongEmbedder when the library's vectors are of another embedding model."""
+    def _check_embedder(self, *, stored_only: bool = False) -> None:
+        """Note whose vectors these are, unless `stored_only`.
+
+        Raises:
+            WrongEmbedder: the library's vectors are of another embedding model.
+        """
         if self._embedder is None:
             return
         name, print_ = self._embedder.name, self._embedder.fingerprint
-        if self.fact_or_new("embedder_fingerprint", print_) != print_:
+        if self.fact("embedder_fingerprint") not in (None, print_):
             raise WrongEmbedder(self.fact("embedder") or "?", name)
-        self.fact_or_new("embedder", name)
+        if not stored_only:
+            self.fact_or_new("embedder_fingerprint", print_)
+            self.fact_or_new("embedder", name)
+
+    def _discard(self, which: str, document_id: str) -> None:
+        """Drop staged documents with what is kept of their files."""
+        with self._write_lock_held():
+            staged = self._rows(
+                f"SELECT id FROM documents WHERE state = 'staged' AND {which}", document_id
+            )
+            with self._transaction() as db:
+                self._delete(db, [row["id"] for row in staged])
+            for row in staged:
+                for file in (self.folder / "files").glob(f"{row['id']}*"):
+                    file.unlink(missing_ok=True)
 
     def _flip(self, document: Document) -> bool:
         """Show the staged document for the older one of its path; return if there was one."""
@@ -441,7 +464,9 @@ class Library:
     def _check_index(self) -> None:
         """Rebuild the index when it does not hold the rows it should (lost, or another's)."""
         if self._index.count() < self._count_ready():
-            self.rebuild_index()
+            with self._write_lock_held():  # meanwhile the process that held it may have done it
+                if self._index.count() < self._count_ready():
+                    self._rebuild()
 
     def _count_ready(self) -> int:
         return int(

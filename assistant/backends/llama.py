@@ -23,7 +23,7 @@ from assistant.models.catalogue import parameter_count
 from assistant.models.shelf import GgufFacts
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import PrefillReport, never
-from assistant.types import Generation, Message, Tokens
+from assistant.types import Choice, Generation, Message, Tokens
 
 BATCH_TOKENS = 256  # 512 is a GPU habit; 256 reads as fast on CPUs and reports twice as often
 REPEAT_PENALTY = 1.05  # small models loop under plain greedy decoding
@@ -238,22 +238,25 @@ class LlamaModel:
 
     def choose(
         self, prompt: Tokens, options: Sequence[str], *, cancelled: CancelCheck = never
-    ) -> list[float]:
+    ) -> Choice:
         if len(prompt) > self._window:
             raise ContextOverflow(len(prompt), self._window)
         firsts = [self._tokenize(option, special=False)[0] for option in options]
         with self._lock:
             self._cancelled = cancelled
-            self._read(prompt, None)
+            start = time.perf_counter()
+            cached = self._read(prompt, None)
             logits = lc.llama_get_logits_ith(self._context, -1)
             scores = [float(logits[token]) for token in firsts]
         weights = [math.exp(score - max(scores)) for score in scores]
-        return [weight / sum(weights) for weight in weights]
+        cost = Generation(len(prompt), cached, 0, time.perf_counter() - start, 0.0)
+        return Choice(tuple(weight / sum(weights) for weight in weights), cost)
 
     def _pieces(self, messages: Sequence[Message]) -> list[PromptPiece]:
         if not self._template:
             return lay_out_plain(messages)
-        return lay_out(self._template, messages, bos=self._text_of(lc.llama_vocab_bos(self._vocab)))
+        bos, eos = lc.llama_vocab_bos(self._vocab), lc.llama_vocab_eos(self._vocab)
+        return lay_out(self._template, messages, bos=self._text_of(bos), eos=self._text_of(eos))
 
     def _with_bos(self, tokens: Tokens) -> Tokens:
         bos = int(lc.llama_vocab_bos(self._vocab))

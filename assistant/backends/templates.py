@@ -61,7 +61,9 @@ def lay_out_plain(messages: Sequence[Message]) -> list[PromptPiece]:
 
 
 def _render(template: str, parts: list[tuple[Role, list[int]]], bos: str, eos: str) -> str:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
     environment.globals["raise_exception"] = _raise
     marked = [{"role": role.value, "content": _marks(indexes)} for role, indexes in parts]
     return environment.from_string(template).render(

@@ -14,7 +14,9 @@ STEMMERS = {
     "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fr": "french",
     "hi": "hindi", "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian",
 }  # fmt: skip
-WORD = re.compile(r"\w+")
+# `\w` leaves out vowel signs and tone marks, which would cut Hindi and Thai words in pieces.
+MARKS = "".join(c for c in map(chr, range(0x300, 0x1100)) if unicodedata.category(c)[0] == "M")
+WORD = re.compile(rf"[\w{MARKS}]+")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 

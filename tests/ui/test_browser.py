@@ -59,7 +59,9 @@ def test_a_question_on_the_page_is_answered_with_its_source(address: str, tmp_pa
     with _chromium(tmp_path) as browser:
         wait = WebDriverWait(browser, 180)
         browser.get(address)
-        field = wait.until(lambda b: b.find_element(By.CSS_SELECTOR, "input[type=text]"))
+        field = wait.until(
+            lambda b: b.find_element(By.CSS_SELECTOR, "input[aria-label='Your question']")
+        )
         field.send_keys("¿Cuántos milímetros de lluvia recibió el valle en 1998?", Keys.ENTER)
         wait.until(
             lambda b: "Water in the valley, p. 1" in b.find_element(By.TAG_NAME, "body").text

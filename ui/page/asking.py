@@ -15,7 +15,7 @@ from ui.page.showing import plain, source
 STAGES = {
     "searching": "Searching the documents …",
     "reading": "Reading the passages …",
-    "checking": "Checking the citations …",
+    "writing": "Writing …",
 }
 
 

@@ -1,0 +1,1 @@
+"""Tests of `assistant`: logic, with fakes that keep the contracts."""
