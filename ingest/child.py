@@ -1,4 +1,4 @@
-"""The limited process in which files are read: `python -I -m ingest.child PATH`, JSON out."""
+"""The limited process in which files are read: `python -m ingest.child PATH`, JSON out."""
 
 import json
 import resource
@@ -24,7 +24,7 @@ def _limit(kind: int, value: int) -> None:
     hard = resource.getrlimit(kind)[1]
     capped = value if hard == resource.RLIM_INFINITY else min(value, hard)
     try:
-        resource.setrlimit(kind, (capped, hard))
+        resource.setrlimit(kind, (capped, capped))  # hard too: what runs here cannot lift it
     except (OSError, ValueError):  # macOS refuses RLIMIT_AS; the wall clock still holds there
         return
 

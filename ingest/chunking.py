@@ -5,7 +5,7 @@ computed here and never guessed: `text[chunk.char_start:chunk.char_end] == chunk
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -32,7 +32,7 @@ def chunk(
     document_id: str, text: DocumentText, counts: Counts, *, limit_tokens: int = CHUNK_TOKENS
 ) -> list[Chunk]:
     """Return the chunks in reading order; together they hold all the text but white space."""
-    sentences = _sentences(text, counts)
+    sentences = _sentences(text, counts, limit_tokens)
     groups = _pack(sentences, limit_tokens)
     return [
         _chunk(document_id, ordinal, text, group)
@@ -40,15 +40,27 @@ def chunk(
     ]
 
 
-def _sentences(text: DocumentText, counts: Counts) -> list[_Sentence]:
-    spans = [_trimmed(text.text, span) for span in _short_spans(text.text)]
-    spans = [(start, end) for start, end in spans if end > start]
-    tokens = counts([text.text[start:end] for start, end in spans])
+def _sentences(text: DocumentText, counts: Counts, limit: int) -> list[_Sentence]:
+    spans = _trimmed(text.text, _short_spans(text.text))
     starts = [heading.char_start for heading in text.headings]
     return [
         _Sentence(start, end, count, bisect_right(starts, start) - 1)
-        for (start, end), count in zip(spans, tokens, strict=True)
+        for (start, end), count in _fitting(text.text, spans, counts, limit)
     ]
+
+
+def _fitting(
+    text: str, spans: Sequence[Span], counts: Counts, limit: int
+) -> Iterator[tuple[Span, int]]:
+    """Yield the spans with their tokens; those over the limit in halves, until they fit."""
+    tokens = counts([text[start:end] for start, end in spans]) if spans else []
+    for (start, end), count in zip(spans, tokens, strict=True):
+        if count <= limit or end - start < 2:
+            yield (start, end), count
+            continue
+        parts = split_long(text[start:end], (end - start + 1) // 2)
+        halves = [(start + first, start + last) for first, last in parts]
+        yield from _fitting(text, _trimmed(text, halves), counts, limit)
 
 
 def _short_spans(text: str) -> list[Span]:
@@ -59,10 +71,14 @@ def _short_spans(text: str) -> list[Span]:
     ]
 
 
-def _trimmed(text: str, span: Span) -> Span:
-    piece = text[span[0] : span[1]]
-    start = span[0] + len(piece) - len(piece.lstrip())
-    return start, max(start, span[0] + len(piece.rstrip()))
+def _trimmed(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans without white space round them, and without those of nothing else."""
+    pieces = [(start, text[start:end].rstrip()) for start, end in spans]
+    return [
+        (start + len(piece) - len(piece.lstrip()), start + len(piece))
+        for start, piece in pieces
+        if piece
+    ]
 
 
 def _pack(sentences: Sequence[_Sentence], limit: int) -> list[list[_Sentence]]:

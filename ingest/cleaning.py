@@ -13,8 +13,8 @@ from ingest.running import without_running
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
-# Invisible characters: soft hyphen, byte-order mark, word joiner, directional marks and, as channels
-# for hidden orders, variation selectors of the supplement and Unicode tags.
+# Invisible: soft hyphen, byte-order mark, word joiner, directional marks and, as channels for
+# hidden orders, variation selectors of the supplement and Unicode tags.
 INVISIBLE = re.compile("[\u00ad\ufeff\u200e\u200f\u2060-\u206f\u202a-\u202e\u180e"
                        "\U000e0000-\U000e0fff]")  # fmt: skip
 # Kept where they shape or part words: joiners in Indic, Arabic and other scripts beyond Greek and

@@ -6,6 +6,7 @@ where it stopped.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,19 +18,13 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.errors import (
-    Cancelled,
-    DocumentError,
-    EmptyDocument,
-    MissingFile,
-    UnreadableDocument,
-)
+from assistant.errors import Cancelled, DocumentError, EmptyDocument
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import Embedder, Shelf, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
 from ingest.chunking import chunk
-from ingest.cleaning import CleanText, clean
-from ingest.reading import READERS, Reading, read
+from ingest.cleaning import CleanText, clean, clean_line
+from ingest.reading import READERS, Reading, check, file_errors, read
 
 EMBED_BATCH = 32  # chunks between two checkpoints: about two seconds on two cores
 
@@ -78,6 +73,8 @@ class AddingShelf(Shelf, Protocol):
 
     def store_file(self, document: Document, source: Path) -> None: ...
 
+    def remove(self, document: Document) -> None: ...
+
 
 def silent(progress: Progress) -> None:
     """The `Report` of somebody who does not look."""
@@ -86,14 +83,30 @@ def silent(progress: Progress) -> None:
 def files(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files named, and those in named folders whose type can be read, sorted.
 
-    A path that does not exist is yielded too: adding it tells so, and the others still go in.
+    What is missing or may not be opened is yielded too: adding it tells so, and the others still
+    go in. What is hidden below a named folder is left out, and so are Word's lock files.
     """
     for path in paths:
-        if not path.is_dir() or not _may_enter(path):
-            yield path
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS and p.is_file())
-        yield from (p for p in inside if not any(part.startswith(".") for part in p.parts[1:]))
+        yield from sorted(_inside(path)) if os.path.isdir(path) else [path]  # noqa: PTH112
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    refused: list[OSError] = []
+    for where, folders, names in os.walk(folder, onerror=refused.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        visible = (name for name in names if not name.startswith((".", "~$")))
+        yield from (Path(where, name) for name in visible if Path(name).suffix.lower() in READERS)
+    yield from (Path(error.filename) for error in refused)
+
+
+def located(path: Path) -> str:
+    """Return the full path under the name given: a link keeps its own, which tells the type."""
+    return _printable(str(path.parent.resolve() / path.name))
+
+
+def _printable(text: str) -> str:
+    """Return text that a database and a screen take, whatever bytes a file name holds."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def add(
@@ -115,27 +128,13 @@ def add(
         try:
             yield adder.add(path)
         except DocumentError as error:
-            yield Outcome(str(path), Status.FAILED, error=str(error))
-        except PermissionError:
-            reason = f"{path}: there is no permission to open it: change that and add it again."
-            yield Outcome(str(path), Status.FAILED, error=reason)
-
-
-def _may_enter(folder: Path) -> bool:
-    try:
-        next(folder.iterdir(), None)
-    except PermissionError:
-        return False
-    return True
+            yield Outcome(_printable(str(path)), Status.FAILED, error=_printable(str(error)))
 
 
 def sha256(path: Path) -> str:
     """Return the hash of the file's bytes, which is the document's id."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise MissingFile(path) from error
+    with file_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Adder:
@@ -156,16 +155,33 @@ class _Adder:
         self._cancelled = cancelled
 
     def add(self, path: Path) -> Outcome:
-        if path.is_dir():
-            raise UnreadableDocument(path, "there is no permission to open the folder")
+        check(path)  # first: a pipe would never end, and a huge file takes minutes to hash
         document_id = sha256(path)
-        if known := self._shelf.find(document_id):
-            return Outcome(str(path), Status.UNCHANGED, known)
+        if self._is_there(path, document_id):
+            return self._outcome(path, Status.UNCHANGED, self._shelf.find(document_id))
         with self._shelf.adding(lambda: self._report(Progress(path, "waiting"))):
-            if known := self._shelf.find(document_id):  # the process we waited for added it
-                return Outcome(str(path), Status.UNCHANGED, known)
+            if known := self._shelf.find(document_id):  # or the process we waited for added it
+                return self._outcome(path, self._drop_older(path, known), known)
             self._shelf.discard_unfinished(but=document_id)
             return self._take_in(path, document_id)
+
+    def _is_there(self, path: Path, document_id: str) -> bool:
+        """Tell whether these bytes are known and no others of this path are."""
+        older = self._shelf.find_path(located(path))
+        known = self._shelf.find(document_id) is not None
+        return known and (older is None or older.id == document_id)
+
+    def _drop_older(self, path: Path, known: Document) -> Status:
+        """Remove what stood at this path before it became the same as a known document."""
+        older = self._shelf.find_path(located(path))
+        if older is None or older.id == known.id:
+            return Status.UNCHANGED
+        self._shelf.remove(older)
+        return Status.REPLACED
+
+    @staticmethod
+    def _outcome(path: Path, status: Status, document: Document | None) -> Outcome:
+        return Outcome(_printable(str(path)), status, document)
 
     def _take_in(self, path: Path, document_id: str) -> Outcome:
         self._report(Progress(path, "reading"))
@@ -182,7 +198,7 @@ class _Adder:
         self._embed(path, chunks, document)
         self._shelf.store_file(document, path)
         self._shelf.publish(document)
-        return Outcome(str(path), Status.REPLACED if replaces else Status.ADDED, document)
+        return self._outcome(path, Status.REPLACED if replaces else Status.ADDED, document)
 
     def _describe(
         self,
@@ -195,8 +211,8 @@ class _Adder:
         first_heading = next((h.title for h in cleaned.headings if h.level == 1), "")
         return Document(
             id=document_id,
-            title=" ".join((reading.title or first_heading or path.stem).split())[:200],
-            path=str(path.resolve()),
+            title=_title(reading.title, first_heading, _printable(path.stem)),
+            path=located(path),
             language=self._language_of(text.text),
             page_count=len(cleaned.pages),
             word_count=len(text.text.split()),
@@ -219,11 +235,17 @@ class _Adder:
             left = (time.monotonic() - start) / done * (len(todo) - done)
             page = batch[-1].pages[-1]
             self._report(Progress(path, "embedding", page, document.page_count, left))
+        self._report(Progress(path, "embedding", document.page_count, document.page_count, 0.0))
 
     def _vectors(self, chunks: Sequence[Chunk]) -> Matrix:
         """Embed each chunk with the headings it stands under."""
         texts = [f"{c.heading}\n{c.text}" if c.heading else c.text for c in chunks]
         return self._embedder.embed_passages(texts).astype(np.float32)
+
+
+def _title(*candidates: str) -> str:
+    """Return the first that says something, on one line."""
+    return next((title[:200] for title in map(clean_line, candidates) if title), "")
 
 
 def _notes(reading: Reading) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ A Word file has no pages of its own, but Word notes where it broke them last: th
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import docx
 from docx.oxml.ns import qn
-from docx.table import Table
+from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
 
 from ingest.reading import Block, EncryptedError, RawPage, Reading, TooLargeError
@@ -17,6 +18,7 @@ from ingest.reading import Block, EncryptedError, RawPage, Reading, TooLargeErro
 MAX_UNPACKED_BYTES = 500_000_000
 MAX_RATIO = 200  # unpacked to packed: text packs to about a tenth
 MAX_MEMBERS = 10_000
+WRAPPERS = ("w:sdt", "w:sdtContent", "w:ins", "w:smartTag", "w:moveTo")
 OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")  # what Word wraps a protected file in
 
 
@@ -24,6 +26,7 @@ def read_docx(path: Path) -> Reading:
     """Return the body in order: headings, paragraphs, list items, tables."""
     _check_package(path)
     document = docx.Document(str(path))
+    _unwrap(document)
     pages: list[list[Block]] = [[]]
     for item in document.iter_inner_content():
         breaks = _page_breaks(item) if isinstance(item, Paragraph) else 0
@@ -52,6 +55,14 @@ def _check_package(path: Path) -> None:
         raise TooLargeError(f"{len(members):,} parts", f"{MAX_MEMBERS:,}")
 
 
+def _unwrap(document: Any) -> None:
+    """Lift what stands in content controls and insertions, which the library passes over."""
+    for wrapper in list(document.element.body.iter(*map(qn, WRAPPERS))):
+        for child in list(wrapper):
+            wrapper.addprevious(child)
+        wrapper.getparent().remove(wrapper)
+
+
 def _page_breaks(paragraph: Paragraph) -> int:
     """Return the page breaks at or before the paragraph's text."""
     rendered = paragraph._p.findall(f".//{qn('w:lastRenderedPageBreak')}")
@@ -63,8 +74,7 @@ def _page_breaks(paragraph: Paragraph) -> int:
 
 def _block(item: Paragraph | Table) -> Block:
     if isinstance(item, Table):
-        rows = [" | ".join(_cell(cell.text) for cell in row.cells) for row in item.rows]
-        return Block("\n".join(rows))
+        return Block("\n".join(" | ".join(_cells(row)) for row in item.rows))
     style = (item.style.name if item.style and item.style.name else "").lower()
     if heading := re.match(r"(?:heading|titre|título|überschrift)\s*([1-9])", style):
         return Block(item.text, level=int(heading[1]))
@@ -73,5 +83,7 @@ def _block(item: Paragraph | Table) -> Block:
     return Block(f"• {item.text}" if "list" in style and item.text.strip() else item.text)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split())
+def _cells(row: _Row) -> list[str]:
+    """Return the texts of the cells; a merged one counts once."""
+    different = {id(cell._tc): cell for cell in row.cells}
+    return [" ".join(cell.text.split()) for cell in different.values()]

@@ -5,6 +5,8 @@ would fetch its data from the network.
 """
 
 import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from liteparse import LiteParse
 
 from assistant.errors import UnreadableDocument
 from ingest.reading import (
-    MAX_CHARS,
     MAX_PAGES,
     Block,
     EncryptedError,
@@ -22,7 +23,7 @@ from ingest.reading import (
     TooLargeError,
 )
 
-EDGE = 0.08  # of the page's height: where running headers and footers stand
+EDGE = 0.13  # of the page's height: where running headers and footers stand, in TeX's classes too
 KINDS_LEFT_OUT = {"rule", "figure"}
 MAX_PIXELS = 40_000_000
 FEW_CHARS = 20  # a page with fewer holds no text worth finding
@@ -35,10 +36,8 @@ def read_pdf(path: Path) -> Reading:
         pages = _read_structure(path)
     except Exception:  # its errors are many and undocumented; the plain reader decides
         pages = []
-    if sum(len(block.text) for page in pages for block in page.blocks) < FEW_CHARS:
+    if sum(page.chars for page in pages) < FEW_CHARS or len(pages) < len(labels):
         pages = _read_plainly(path)
-    if sum(len(block.text) for page in pages for block in page.blocks) > MAX_CHARS:
-        raise TooLargeError("more characters than can be kept", f"{MAX_CHARS:,}")
     return Reading(pages=tuple(_labelled(pages, labels)), title=title)
 
 
@@ -100,13 +99,36 @@ def _read_structure(path: Path) -> list[RawPage]:
 
 def _page(page: Any) -> RawPage:
     blocks = [_block(block, page.height) for block in page.blocks or []]
+    blocks = [block for block in blocks if block.text.strip()]
     reasons = list(page.complexity.reasons) if page.complexity else []
     few = sum(len(block.text) for block in blocks) < FEW_CHARS
     return RawPage(
         number=page.page_num,
-        blocks=tuple(block for block in blocks if block.text.strip()),
+        blocks=tuple(_header_apart(blocks, _header(page))),
         needs=", ".join(reasons) if few else "",
     )
+
+
+def _header(page: Any) -> str:
+    """Return the first line of the page when it stands at the edge and apart from the next."""
+    items = sorted((i for i in page.text_items or [] if i.text.strip()), key=lambda i: i.y)
+    line = [i for i in items if i.y < items[0].y + items[0].height / 2]
+    rest = items[len(line) :]
+    bottom = max((i.y + i.height for i in line), default=0.0)
+    if not rest or bottom > EDGE * page.height or rest[0].y - bottom < line[0].height:
+        return ""
+    return " ".join(" ".join(i.text for i in sorted(line, key=lambda i: i.x)).split())
+
+
+def _header_apart(blocks: Sequence[Block], header: str) -> Iterator[Block]:
+    """Yield the blocks, the header parted from a paragraph that the parser joined it to."""
+    for index, block in enumerate(blocks):
+        rest = block.text.removeprefix(header).lstrip()
+        if index == 0 and header and rest and rest != block.text:
+            yield Block(header, top=True)
+            yield replace(block, text=rest, top=False)
+        else:
+            yield block
 
 
 def _block(block: Any, height: float) -> Block:
@@ -153,10 +175,7 @@ def _plain_page(document: Any, index: int) -> RawPage:
 
 def _labelled(pages: list[RawPage], labels: list[str]) -> list[RawPage]:
     by_number = dict(enumerate(labels, start=1))
-    return [
-        RawPage(page.number, page.blocks, _label(by_number, page.number), page.needs)
-        for page in pages
-    ]
+    return [replace(page, label=_label(by_number, page.number)) for page in pages]
 
 
 def _label(labels: dict[int, str], number: int) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from ingest.reading import Block, RawPage, Reading
 
 HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
-FENCE = re.compile(r"^(```|~~~)")
+FENCED = re.compile(r"(?ms)^[ ]{0,3}(?:```|~~~)[^\n]*\n(.*?)(?:^[ ]{0,3}(?:```|~~~)[^\n]*$|\Z)")
+UNDERLINED = re.compile(r"(?m)^(?=\S)([^|#>\n-][^|\n]*)\n(?:(=)=+|--+)[ ]*$")
 
 
 def decode(data: bytes) -> str:
@@ -27,7 +28,7 @@ def decode(data: bytes) -> str:
 
 def read_text(path: Path) -> Reading:
     """Return paragraphs, which empty lines part."""
-    pages = decode(path.read_bytes()).replace("\r\n", "\n").split("\f")
+    pages = _lines_alike(decode(path.read_bytes())).split("\f")
     return Reading(
         pages=tuple(
             RawPage(number, tuple(Block(part) for part in _paragraphs(text)))
@@ -38,30 +39,39 @@ def read_text(path: Path) -> Reading:
 
 def read_markdown(path: Path) -> Reading:
     """Return headings and paragraphs; the marks of emphasis and links are taken off."""
-    text = decode(path.read_bytes()).replace("\r\n", "\n")
-    blocks = [block for part in _paragraphs(_apart(text)) for block in _markdown(part)]
+    prose_and_code = FENCED.split(_lines_alike(decode(path.read_bytes())))
+    blocks: list[Block] = []
+    for index, text in enumerate(prose_and_code):
+        code = index % 2 == 1
+        parts = _paragraphs(text if code else _apart(text))
+        blocks += map(Block, parts) if code else map(_markdown, parts)
     title = next((block.text for block in blocks if block.level == 1), "")
     return Reading(pages=(RawPage(1, tuple(blocks)),), title=title)
 
 
+def _lines_alike(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _paragraphs(text: str) -> list[str]:
-    return [part.strip("\n") for part in re.split(r"\n\s*\n", text) if part.strip()]
+    return [part.strip("\n") for part in re.split(r"\n[^\S\n]*\n", text) if part.strip()]
 
 
 def _apart(text: str) -> str:
-    """Put empty lines round headings, which may stand against a paragraph."""
+    """Put empty lines round headings, which may stand against a paragraph or be underlined."""
+    text = UNDERLINED.sub(lambda match: f"{'#' if match[2] == '=' else '##'} {match[1]}", text)
     return re.sub(r"(?m)^(#{1,6} .+)$", r"\n\1\n", text)
 
 
-def _markdown(part: str) -> list[Block]:
+def _markdown(part: str) -> Block:
     if heading := HEADING.fullmatch(part.strip()):
-        return [Block(_unmarked(heading[2]), level=len(heading[1]))]
-    lines = [_unmarked(line) for line in part.split("\n") if not FENCE.match(line)]
+        return Block(_unmarked(heading[2]), level=len(heading[1]))
+    lines = map(_unmarked, part.split("\n"))
     rows = [line for line in lines if not re.fullmatch(r"[\s|:-]+", line)]
-    return [Block("\n".join(line.strip().strip("|").strip() for line in rows))]
+    return Block("\n".join(line.strip().strip("|").strip() for line in rows))
 
 
 def _unmarked(line: str) -> str:
     line = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", line)
     line = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", line)
-    return re.sub(r"(\*\*|__|`)(.+?)\1", r"\2", line)
+    return re.sub(r"(\*\*|`)(.+?)\1|(?<!\w)__(\w.*?)__(?!\w)", r"\2\3", line)

@@ -8,7 +8,10 @@ the child is an `UnreadableDocument`, and the parent goes on.
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +30,11 @@ MAX_FILE_BYTES: Final = 200_000_000
 MAX_PAGES: Final = 5_000
 MAX_CHARS: Final = 20_000_000
 WALL_S: Final = 180.0
+MAX_OUTPUT_BYTES: Final = 12 * MAX_CHARS + (64 << 20)  # JSON writes an astral character in 12
+# No working folder and no environment on the child's import path, so that nobody's modules slip
+# in. `-I` would also hide packages that the user installed for himself alone.
+CHILD: Final = (sys.executable, "-E", "-P", "-m", "ingest.child")
+TOO_MUCH: Final = "it needs more memory or time than one file may use"
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,8 @@ class Block:
 
     Attributes:
         level: of a heading, from 1; 0 for everything else.
-        top: whether it starts in the first tenth of its page; `bottom`: ends in the last tenth.
+        top: whether it stands at the upper edge of its page, where headers run.
+        bottom: whether it stands at the lower edge.
     """
 
     text: str
@@ -54,6 +63,10 @@ class RawPage:
     blocks: tuple[Block, ...]
     label: str = ""
     needs: str = ""
+
+    @property
+    def chars(self) -> int:
+        return sum(len(block.text) for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -96,26 +109,60 @@ def read(path: Path, *, wall_s: float = WALL_S) -> Reading:
         DocumentError: a subclass that says in one sentence why it cannot be read.
     """
     check(path)
-    command = [sys.executable, "-I", "-m", "ingest.child", str(path.resolve())]
+    started = time.monotonic()
+    returncode, output = _run([*CHILD, str(path.absolute())], wall_s)
+    if returncode == 0:
+        return _reading(path, json.loads(output))
+    if time.monotonic() - started >= wall_s:
+        raise UnreadableDocument(path, f"it was not read within {wall_s:.0f} seconds")
+    raise UnreadableDocument(path, TOO_MUCH if returncode < 0 else "its reader broke down")
+
+
+def _run(command: Sequence[str], wall_s: float) -> tuple[int, bytes]:
+    """Return exit code and output of a child, which is killed when it takes or says too much."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as child:
+        assert child.stdout is not None
+        alarm = threading.Timer(wall_s, child.kill)
+        alarm.start()
+        try:
+            output = child.stdout.read(MAX_OUTPUT_BYTES + 1)
+            if len(output) > MAX_OUTPUT_BYTES:
+                child.kill()
+            child.wait()
+        finally:
+            child.kill()  # does nothing to one that has ended
+            alarm.cancel()
+    return child.returncode, output
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Translate what the file system says of a file that cannot be opened."""
     try:
-        child = subprocess.run(command, capture_output=True, timeout=wall_s, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UnreadableDocument(path, f"it was not read within {wall_s:.0f} seconds") from error
-    if child.returncode != 0:
-        raise UnreadableDocument(path, _cause_of_death(child))
-    return _reading(path, json.loads(child.stdout))
+        yield
+    except PermissionError as error:
+        raise UnreadableDocument(path, "there is no permission to open it") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingFile(path) from error
+    except OSError as error:
+        raise UnreadableDocument(path, str(error.strerror or error).lower()) from error
 
 
 def check(path: Path) -> None:
     """Raise the `DocumentError` that can be told without opening the file's format."""
-    try:
-        if not path.is_file():
-            raise MissingFile(path)
+    with file_errors(path):
+        if path.is_dir():  # asked for only when its files could not be listed
+            raise UnreadableDocument(path, "there is no permission to open the folder")
         size = path.stat().st_size
+        if not path.is_file():
+            raise UnreadableDocument(path, "it is a device or a pipe")
         with path.open("rb") as file:
             file.read(1)
-    except PermissionError as error:
-        raise UnreadableDocument(path, "there is no permission to open it") from error
     if path.suffix.lower() not in READERS:
         raise UnsupportedFile(path, sorted(READERS))
     if size == 0:
@@ -127,16 +174,26 @@ def check(path: Path) -> None:
 def run_reader(path: Path) -> dict[str, Any]:
     """Read in this very process and return a JSON value; only the child calls this."""
     module, name = READERS[path.suffix.lower()]
-    reader: Reader = getattr(import_module(module), name)
     try:
+        reader: Reader = getattr(import_module(module), name)
         reading = reader(path)
+        _check_size(reading)
     except EncryptedError:
         return {"refused": "encrypted"}
     except TooLargeError as error:
         return {"refused": "too large", "details": error.args}
+    except (MemoryError, RecursionError):
+        return {"refused": "unreadable", "details": TOO_MUCH}
     except Exception as error:  # any parser may fail in any way on a stranger's file
         return {"refused": "unreadable", "details": _one_line(error)}
     return asdict(reading)
+
+
+def _check_size(reading: Reading) -> None:
+    if len(reading.pages) > MAX_PAGES:
+        raise TooLargeError(f"{len(reading.pages):,} pages", f"{MAX_PAGES:,}")
+    if (chars := sum(page.chars for page in reading.pages)) > MAX_CHARS:
+        raise TooLargeError(f"{chars:,} characters", f"{MAX_CHARS:,}")
 
 
 def _reading(path: Path, value: dict[str, Any]) -> Reading:
@@ -152,12 +209,6 @@ def _reading(path: Path, value: dict[str, Any]) -> Reading:
         for page in value["pages"]
     )
     return Reading(pages=pages, title=value["title"], notes=tuple(value["notes"]))
-
-
-def _cause_of_death(child: "subprocess.CompletedProcess[bytes]") -> str:
-    if child.returncode < 0 or b"MemoryError" in child.stderr or b"bad_alloc" in child.stderr:
-        return "it needs more memory or time than one file may use"
-    return "its reader broke down"
 
 
 def _one_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Final
 
 from ingest.reading import Block, RawPage
@@ -19,8 +19,10 @@ NEAR: Final = 4  # pages to either side that are compared: two left and two righ
 AGREEING: Final = 2  # of those pages, at least
 SAME_CHARS: Final = 12  # of a common beginning, over two words at least
 LINE_CHARS: Final = 160  # longer blocks are paragraphs
-ROMAN = r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
-PAGE_NUMBER = re.compile(rf"[-–—\s]*(?:\d{{1,5}}|{ROMAN})(?:\s*[/|]\s*\d{{1,5}})?[-–—.\s]*")
+ROMAN = "(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"  # up to 99: "mix" and "dix" are words
+PAGE_NUMBER = re.compile(
+    rf"[-–—\s]*(?=[\dlxvi])(?:\d{{1,5}}|{ROMAN})(?:\s*[/|]\s*\d{{1,5}})?[-–—.\s]*"
+)
 OUTER_NUMBER = re.compile(r"^\d+(?= )|(?<= )\d+$")
 
 
@@ -107,5 +109,6 @@ def _recurs(line: _Line, neighbours: Sequence[tuple[int, _Line]]) -> bool:
 
 
 def _begin_alike(one: str, other: str) -> bool:
-    common = commonprefix([one, other])
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    common = "".join(character for character, _ in pairs)
     return len(common) >= SAME_CHARS and len(common.split()) >= 2
