@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from assistant import languages
+from assistant.centring import Centring
 from assistant.citing import Citer, without_markers
 from assistant.errors import EmptyQuestion
 from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, Packing, pack
@@ -68,6 +69,7 @@ class Assistant:
         self._model = model
         self._embedder = embedder
         self._store = store
+        self._centring = Centring(embedder)
 
     def ask(
         self,
@@ -158,14 +160,16 @@ class Assistant:
     def _pack(
         self, run: _Run, asked_in: str, chosen: Sequence[Document], history: Sequence[Message]
     ) -> Packing:
-        whole = self._whole(chosen or self._store.documents())
+        documents = chosen or self._store.documents()
+        whole = self._whole(documents)
         found = whole or retrieve(
             run.searched,
             asked_in,
             store=self._store,
             embedder=self._embedder,
+            centring=self._centring,
             limit=PASSAGES,
-            documents=[document.id for document in chosen] or None,
+            documents=documents,
         )
         return pack(
             run.searched,

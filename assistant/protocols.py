@@ -151,6 +151,10 @@ class Store(Protocol):
         self, question: str, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[Passage]: ...
 
+    def vectors(self, passages: Sequence[Passage]) -> Matrix:
+        """Return the vectors of the passages' chunks, (n, dim)."""
+        ...
+
     def kept(self, document_id: str, key: str) -> str | None:
         """Return a text kept for this document under `key`, or None."""
         ...

@@ -11,13 +11,14 @@ rows means a new index in a new folder, and the number of that folder is in `cur
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import chromadb
 from chromadb.config import Settings
+from chromadb.errors import ChromaError
 
 from assistant.types import Matrix, Vector
 
@@ -26,6 +27,8 @@ CONFIGURATION = {
     "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 400}
 }
 NAME = "chunks"
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -75,25 +78,41 @@ class ChromaIndex:
             self._switch_to(generation)
 
     def count(self) -> int:
-        with self._state.lock:
-            return int(self._collection().count()) if self._current() else 0
+        return self._reading(lambda collection: int(collection.count())) or 0
 
     def search(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[tuple[int, float]]:
-        with self._state.lock:
-            if self._current() == 0:
-                return []
-            collection = self._collection()
-            limit = min(limit, collection.count())
-            if limit == 0 or documents == []:
+        def find(collection: Any) -> list[tuple[int, float]]:
+            most = min(limit, collection.count())
+            if most == 0 or documents == []:
                 return []
             where = None if documents is None else {"document": {"$in": list(documents)}}
             found = collection.query(
-                query_embeddings=[query], n_results=limit, where=where, include=["distances"]
+                query_embeddings=[query], n_results=most, where=where, include=["distances"]
             )
-        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
-        return [(int(number), 1.0 - float(distance)) for number, distance in pairs]
+            pairs = zip(found["ids"][0], found["distances"][0], strict=True)
+            return [(int(number), 1.0 - float(distance)) for number, distance in pairs]
+
+        return self._reading(find) or []
+
+    def _reading(self, read: Callable[[Any], T]) -> T | None:
+        """Return what `read` gets from the collection, or None when there is none.
+
+        Once more when another process has put a new index in the place of the one being read.
+        """
+        with self._state.lock:
+            while generation := self._current():
+                try:
+                    result = read(self._collection())
+                except ChromaError:
+                    self.close()
+                    if generation == self._current():
+                        raise
+                    continue
+                if generation == self._current():
+                    return result
+            return None
 
     def close(self) -> None:
         """Let go of Chroma's files."""

@@ -171,6 +171,11 @@ class Library:
         )
         return self._passages([(int(row["id"]), float(row["score"])) for row in rows], within)
 
+    def vectors(self, passages: Sequence[Passage]) -> Matrix:
+        query = "SELECT vector FROM chunks WHERE document_id = ? AND ordinal = ?"
+        rows = [self._rows(query, p.chunk.document_id, p.chunk.ordinal)[0] for p in passages]
+        return np.stack([_vector(row["vector"]) for row in rows])
+
     def kept(self, document_id: str, key: str) -> str | None:
         rows = self._rows(
             "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,7 +84,12 @@ def cite(reply: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
 
 def test_the_models_markers_go_and_ours_come_behind_the_sentence() -> None:
     citer = Citer([ACROSS, WOOL], by_words)
-    pieces = ["[7] The bridge is 91 metres long [2", "]. Penguins", " swim well. [9]", "\nThe wool of "]
+    pieces = [
+        "[7] The bridge is 91 metres long [2",
+        "]. Penguins",
+        " swim well. [9]",
+        "\nThe wool of ",
+    ]
     pieces += ["the llamas is spun in every village [1]."]
     assert "".join(citer.mark(pieces)) == (
         "The bridge is 91 metres long. [1] Penguins swim well.\n"
@@ -106,7 +112,7 @@ REPLIES = st.lists(
 @given(REPLIES, st.lists(st.integers(0, 60), max_size=12))
 def test_a_stream_cut_anywhere_says_the_same(reply: str, cuts: list[int]) -> None:
     at = sorted({0, len(reply), *(cut for cut in cuts if cut < len(reply))})
-    pieces = [reply[a:b] for a, b in zip(at, at[1:], strict=False)]
+    pieces = [reply[a:b] for a, b in pairwise(at)]
     whole = "".join(Citer([WOOL], by_words).mark([reply]))
     assert "".join(Citer([WOOL], by_words).mark(pieces)) == whole
 

@@ -1,0 +1,50 @@
+"""Two lists fused by rank."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from assistant.backends.fake import HashEmbedder
+from assistant.backends.library import Library
+from assistant.backends.memory import ExactIndex
+from assistant.centring import Centring
+from assistant.retrieving import fuse, retrieve
+from assistant.types import Passage
+from tests.assistant.passages import passage
+from tests.backends.libraries import add
+
+A, B, C = (passage(text, ordinal=n) for n, text in enumerate("ABC"))
+
+
+def scored(passages: Sequence[Passage]) -> list[tuple[str, float]]:
+    return [(p.chunk.text, round(p.score, 6)) for p in passages]
+
+
+def test_ranks_are_fused_as_computed_by_hand() -> None:
+    # 1/61 = 0.016393, 1/62 = 0.016129; words weigh 0.2: 0.2/61 = 0.003279, 0.2/62 = 0.003226
+    assert scored(fuse([A, B], [B, C])) == [*(("B", 0.019408), ("A", 0.016393), ("C", 0.003226))]
+
+
+def test_passages_of_two_documents_with_the_same_ordinal_are_two() -> None:
+    other = passage("other", name="other")
+    assert [p.chunk.text for p in fuse([A, other], [])] == ["A", "other"]
+
+
+def test_nothing_found_is_nothing_fused() -> None:
+    assert fuse([], []) == []
+
+
+def test_retrieval_takes_the_best_of_both_within_the_documents(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    bridge = add(library, "The bridge is long.\n\nThe towers are high.\n\nThe river is wide.")
+    add(library, "The bridge of another book.", title="Other")
+    found = retrieve(
+        *("How long is the bridge?", "en"),
+        store=library,
+        embedder=HashEmbedder(),
+        centring=Centring(HashEmbedder()),
+        limit=2,
+        documents=[bridge],
+    )
+    assert found[0].chunk.text == "The bridge is long."
+    assert len(found) == 2
+    assert {p.document.id for p in found} == {bridge.id}

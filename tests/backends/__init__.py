@@ -1,0 +1,1 @@
+"""Tests of `assistant.backends`: the real libraries, on small data."""

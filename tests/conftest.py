@@ -1,0 +1,60 @@
+"""What several test modules share: the small Llama 3.1, and documents made in a line."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant.backends.llama import LlamaModel
+from tests.tiny_llama import NotToBeHad, tiny_llama
+
+
+def _built(*, template: bool) -> Path:
+    try:
+        return tiny_llama(template=template)
+    except NotToBeHad as error:
+        pytest.skip(f"the tokenizer of Llama 3.1 is not to be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def tiny_llama_path() -> Path:
+    """A Llama 3.1 of two random layers with the real tokenizer and template."""
+    return _built(template=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_base_path() -> Path:
+    """The same without a chat template."""
+    return _built(template=False)
+
+
+@pytest.fixture
+def llama(tiny_llama_path: Path) -> Iterator[LlamaModel]:
+    """A fresh model with a window of 4,096 tokens."""
+    model = open_llama(tiny_llama_path)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_llama_path: Path) -> Iterator[LlamaModel]:
+    """A model for tests that only encode and count."""
+    model = open_llama(tiny_llama_path, window_tokens=512)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def count(tokenizer: LlamaModel) -> Callable[[str], int]:
+    """Text to the number of its Llama 3.1 tokens."""
+    return tokenizer.count
+
+
+def open_llama(path: Path, *, window_tokens: int = 4096) -> LlamaModel:
+    return LlamaModel(
+        path,
+        name="tiny",
+        window_tokens=window_tokens,
+        effective_tokens=window_tokens,
+        threads=2,
+    )

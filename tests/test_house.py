@@ -1,0 +1,256 @@
+"""The rules of the house: who may import whom, one door per heavy library, and what is public."""
+
+import ast
+import importlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("assistant", "ingest", "ui")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TEXTS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
+
+# Library -> the one module, or the one folder, that may import it.
+DOORS = {
+    "llama_cpp": "assistant/backends/llama.py",
+    "chromadb": "assistant/backends/chroma.py",
+    "sentence_transformers": "assistant/backends/encoders.py",
+    "torch": "assistant/backends/encoders.py",
+    "transformers": "assistant/backends/encoders.py",
+    "sqlite3": "assistant/backends/library.py",
+    "jinja2": "assistant/backends/templates.py",
+    "Stemmer": "assistant/backends/words.py",
+    "py3langid": "assistant/languages.py",
+    "huggingface_hub": "assistant/models/",
+    "safetensors": "assistant/models/",
+    "tokenizers": "assistant/models/",
+    "liteparse": "ingest/pdf.py",
+    "pypdfium2": "ingest/pdf.py",
+    "docx": "ingest/office.py",
+    "selectolax": "ingest/web.py",
+    "streamlit": "ui/page/",
+    "rich": "ui/console.py",
+}
+# What ingestion may know of the assistant.
+VOCABULARY = (
+    "assistant.types", "assistant.errors", "assistant.protocols", "assistant.sentences",
+)  # fmt: skip
+# Pure modules of the assistant: they name no library but numpy and ask nobody for anything.
+PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "errors", "protocols")
+
+# Module -> the functions and classes it offers.
+PUBLIC = {
+    "assistant.assistant": {"Assistant", "turns"},
+    "assistant.planning": {"Packing", "pack"},
+    "assistant.retrieving": {"fuse", "retrieve"},
+    "assistant.rewriting": {"stands_alone", "usable"},
+    "assistant.sentences": {"split", "split_long"},
+    "assistant.settings": {"Settings", "default_home", "default_models"},
+    "assistant.summarizing": {
+        "Length", "Section", "Summarizer", "markdown", "sections", "whole_sentences",
+    },
+    "assistant.wiring": {
+        "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",
+        "open_workspace", "window_for",
+    },
+    "assistant.backends.chroma": {"ChromaIndex"},
+    "assistant.backends.encoders": {"SentenceEncoder"},
+    "assistant.backends.fake": {"HashEmbedder", "ScriptedModel"},
+    "assistant.backends.lazy": {"LazyEmbedder", "LazyModel"},
+    "assistant.backends.library": {"Library"},
+    "assistant.backends.llama": {"LlamaModel", "build_features", "describe", "uses_gpu"},
+    "assistant.backends.memory": {"ExactIndex"},
+    "assistant.backends.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
+    "assistant.backends.words": {"fold", "match_expression"},
+    "ui.cli": {"main", "parser", "run"},
+}  # fmt: skip
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules a file imports, wherever in it they stand."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            module = node.module or ""
+            found |= {
+                full if is_module(full := f"{module}.{alias.name}") else module
+                for alias in node.names
+            }
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def importing(prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield (module, what it imports) for each import at or below `prefix`."""
+    for path in MODULES:
+        for name in imports(path):
+            if name == prefix or name.startswith(f"{prefix}."):
+                yield name_of(path), name
+
+
+def test_imports_point_inward() -> None:
+    allowed = {"assistant": {"assistant"}, "ingest": {"assistant", "ingest"}, "ui": set(PACKAGES)}
+    wrong = [
+        (name_of(path), name)
+        for path in MODULES
+        for name in imports(path)
+        if (top := name.split(".")[0]) in PACKAGES
+        and top not in allowed[name_of(path).split(".")[0]]
+    ]
+    assert wrong == []
+
+
+def test_ingestion_knows_only_the_assistant_s_vocabulary() -> None:
+    wrong = [
+        (module, name)
+        for module, name in importing("assistant")
+        if module.startswith("ingest") and name not in VOCABULARY
+    ]
+    assert wrong == []
+
+
+def test_only_the_wiring_names_a_backend() -> None:
+    wrong = [
+        (module, name)
+        for module, name in importing("assistant.backends")
+        if not module.startswith("assistant.backends")
+        and module != "assistant.wiring"
+        and (module, name) != ("ui.commands", "assistant.backends.llama")
+    ]
+    assert wrong == []
+
+
+def test_nobody_inside_imports_the_wiring() -> None:
+    assert [
+        module for module, _ in importing("assistant.wiring") if not module.startswith("ui.")
+    ] == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_import_no_library_but_numpy(name: str) -> None:
+    pure = {f"assistant.{other}" for other in (*PURE, "languages")}
+    known = pure | {"numpy", "numpy.typing"}
+    foreign = {
+        module
+        for module in imports(ROOT / "assistant" / f"{name}.py")
+        if module.split(".")[0] not in sys.stdlib_module_names and module not in known
+    }
+    assert foreign == set()
+
+
+@pytest.mark.parametrize(("library", "door"), DOORS.items())
+def test_each_heavy_library_has_one_door(library: str, door: str) -> None:
+    places = {
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert [place for place in places if not place.startswith(door)] == []
+
+
+@pytest.mark.parametrize(("module", "names"), PUBLIC.items())
+def test_modules_offer_what_they_say(module: str, names: set[str]) -> None:
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    defined = {
+        node.name
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    }
+    assert defined == names
+
+
+def test_the_drawing_of_the_errors_is_the_tree_of_errors() -> None:
+    errors = importlib.import_module("assistant.errors")
+    drawn: list[tuple[str, str]] = []
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line):
+            del path[len(match[1]) // 4 :]
+            drawn.append((match[2], path[-1] if path else "Exception"))
+            path.append(match[2])
+    real = {
+        name: kind.__mro__[1].__name__
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    }
+    assert dict(drawn) == real
+
+
+def test_there_is_no_cupboard_for_everything() -> None:
+    names = {path.stem for path in MODULES}
+    assert names & {"utils", "util", "helpers", "helper", "common", "misc"} == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_left_to_do_and_nothing_is_pickled(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    marks = ("TO" + "DO", "FIX" + "ME", "X" * 3)
+    assert [mark for mark in marks if re.search(rf"\b{mark}\b", text)] == []
+    picklers = {"pickle", "dill", "joblib", "shelve", "marshal"}
+    assert {name.split(".")[0] for name in imported(path)} & picklers == set()
+
+
+def imported(path: Path) -> set[str]:
+    """Return what a file imports, as it is written."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [name_of(path) for path in MODULES if not ast.get_docstring(tree(path))] == []
+
+
+def test_help_comes_at_once() -> None:
+    command = [sys.executable, "-m", "ui.cli", "--help"]
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        assert "quipu" in done.stdout
+    assert statistics.median(seconds) < 0.5
+
+
+def test_help_loads_no_heavy_library() -> None:
+    program = (
+        "import sys\n"
+        "from ui.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'torch', 'chromadb', 'llama_cpp', 'streamlit', 'numpy'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "loaded: []"
