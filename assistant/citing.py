@@ -29,7 +29,7 @@ NUMBER: Final = re.compile(
 NAME: Final = re.compile(r"(?<![.!?…]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ][\w-]{2,}|\b\w*\d\w*[A-Za-z]\w*")
 # Cosines of multilingual-e5-small between unrelated and equal sentences, its usual range.
 COSINE_RANGE: Final = (0.75, 0.95)
-FACTS_SHARE: Final = 0.4  # of the strength, for figures and names; the rest is meaning
+FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is meaning
 NAMED_BONUS: Final = 0.08  # for a passage that the model named itself
 SUPPORTED: Final = 0.45
 LISTED: Final = 0.25  # a match below this is none
@@ -159,11 +159,12 @@ def _hold_open_marker(text: str) -> tuple[str, str]:
 
 def _sentences(passage: Passage) -> list[_Candidate]:
     text = passage.chunk.text
+    titles = passage.chunk.heading.split(" › ")
     trimmed = [(start, text[start:end].strip()) for start, end in split(text)]
     return [
         _Candidate(passage, start, sentence)
         for start, sentence in trimmed
-        if len(sentence) >= MIN_QUOTE_CHARS
+        if len(sentence) >= MIN_QUOTE_CHARS and sentence not in titles
     ] or [_Candidate(passage, 0, text.strip())]
 
 

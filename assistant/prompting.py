@@ -234,10 +234,14 @@ def overview_messages(parts: Sequence[str], language: str, *, sentences: int) ->
     return [Message(Role.SYSTEM, SUMMARY_RULES), Message(Role.USER, f"{text}\n\n{order}")]
 
 
+# What makes a refusal of the sentence: without it, it says the opposite.
+NEGATIONS: Final = (" not ", " no ", " pas ", " nicht ", " non ", " nao ", "नह", "ไม")
+
+
 def says_not_found(reply: str) -> bool:
     """Tell whether a reply says that the documents do not hold the answer."""
     plain = _plain(reply)
-    return any(
+    return any(negation in f" {plain} " for negation in NEGATIONS) and any(
         SequenceMatcher(None, plain[: len(known) + 12], known).ratio() > 0.8
         for known in map(_plain, _not_found_sentences())
     )
@@ -255,5 +259,5 @@ def _not_found_sentences() -> list[str]:
 
 
 def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.lower())
+    decomposed = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.lower()))
     return " ".join(re.findall(r"\w+", re.sub(r"\[\d+\]", "", decomposed)))

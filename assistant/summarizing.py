@@ -169,7 +169,7 @@ class Summarizer:
     ) -> str:
         """Return what the model writes, or what it wrote for the same messages before."""
         key = self._key(messages, sentences)
-        if kept := self._store.kept(document.id, key):
+        if (kept := self._store.kept(document.id, key)) is not None:
             return kept
         text = self._in_language(messages, language, sentences)
         self._store.keep(document.id, key, text)

@@ -4,6 +4,7 @@ Imports backends where they are needed: the command line must answer `--help` wi
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from assistant.assistant import Assistant
 from assistant.backends.chroma import ChromaIndex
@@ -31,6 +32,24 @@ class Workspace:
 def model_shelf(settings: Settings) -> ModelShelf:
     """Return the models on this machine."""
     return ModelShelf(settings.models, load_catalogue())
+
+
+def import_model(settings: Settings, path: Path) -> InstalledModel:
+    """Register a GGUF file of the reader's.
+
+    Raises:
+        UnusableModel: it is missing, not GGUF, or no language model.
+    """
+    from assistant.backends.llama import describe
+
+    return model_shelf(settings).import_file(path, describe)
+
+
+def engine_features() -> list[str]:
+    """Return what the build of llama.cpp can use, "GPU" last when there is one."""
+    from assistant.backends.llama import build_features, uses_gpu
+
+    return build_features() + (["GPU"] if uses_gpu() else [])
 
 
 def open_library(settings: Settings) -> Library:

@@ -69,10 +69,9 @@ def models_pull(options: argparse.Namespace) -> None:
 
 
 def models_import(options: argparse.Namespace) -> None:
-    from assistant.backends.llama import describe
-    from assistant.wiring import model_shelf
+    from assistant.wiring import import_model
 
-    model = model_shelf(settings_from(options)).import_file(options.file, describe)
+    model = import_model(settings_from(options), options.file)
     print(f"{model.name} is added: window {model.entry.trained_window_tokens:,} tokens.")
     if not model.entry.has_chat_template:
         print("It has no chat template: a base model, which continues text instead of answering.")
@@ -86,14 +85,13 @@ def models_remove(options: argparse.Namespace) -> None:
 
 
 def doctor(options: argparse.Namespace) -> None:
-    from assistant.backends.llama import build_features, uses_gpu
     from assistant.models.hardware import measure
-    from assistant.wiring import model_shelf, open_library
+    from assistant.wiring import engine_features, model_shelf, open_library
 
     settings = settings_from(options)
     shelf = model_shelf(settings)
     library = open_library(settings)
-    console.doctor(settings, measure(), build_features(), uses_gpu(), shelf.installed())
+    console.doctor(settings, measure(), engine_features(), shelf.installed())
     problems = library.check()
     print(f"library    {len(library.documents())} documents in {settings.home}")
     for problem in problems:

@@ -205,13 +205,12 @@ def doctor(
     settings: Settings,
     machine: Machine,
     features: Sequence[str],
-    gpu: bool,
     installed: Sequence[InstalledModel],
 ) -> None:
     """Print what this machine has and what fits into it."""
     print(f"machine    {machine.cores} cores, {size(machine.memory_bytes)} memory, ", end="")
     print(f"{size(machine.free_bytes)} free")
-    print(f"llama.cpp  {' '.join(features)}; {'uses a GPU' if gpu else 'no GPU'}")
+    print(f"llama.cpp  {' '.join(features)}")
     print(f"models     in {settings.models}")
     for model in installed:
         window = largest_window(model.entry, machine)

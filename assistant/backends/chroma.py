@@ -22,9 +22,10 @@ from chromadb.errors import ChromaError
 
 from assistant.types import Matrix, Vector
 
-# Chroma's defaults (ef 100, 16 neighbours, squared distance) miss rows after updates.
+# Chroma's defaults (100, 16, 100, squared distance) miss rows after updates; 200, 32, 400 missed
+# some among a thousand near-identical rows; these missed none, for 0.43 instead of 0.32 ms a row.
 CONFIGURATION = {
-    "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 400}
+    "hnsw": {"space": "cosine", "ef_construction": 800, "max_neighbors": 64, "ef_search": 1000}
 }
 NAME = "chunks"
 

@@ -135,6 +135,7 @@ class LlamaModel:
             UnusableModel: the file cannot be read, or there is no memory for the window.
         """
         self._name = name
+        self._path = path
         self._model = _load(path)
         self._vocab = lc.llama_model_get_vocab(self._model)
         self._context = self._open_context(path, window_tokens, threads)
@@ -256,7 +257,10 @@ class LlamaModel:
         if not self._template:
             return lay_out_plain(messages)
         bos, eos = lc.llama_vocab_bos(self._vocab), lc.llama_vocab_eos(self._vocab)
-        return lay_out(self._template, messages, bos=self._text_of(bos), eos=self._text_of(eos))
+        try:
+            return lay_out(self._template, messages, bos=self._text_of(bos), eos=self._text_of(eos))
+        except ValueError as error:
+            raise UnusableModel(self._path, str(error)) from error
 
     def _with_bos(self, tokens: Tokens) -> Tokens:
         bos = int(lc.llama_vocab_bos(self._vocab))
