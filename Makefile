@@ -28,6 +28,10 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# make bench DOC=manual.pdf QUESTIONS=benchmarks/questions/debian-policy.jsonl
+bench: $(STAMP) models
+	$(BIN)/python benchmarks/cited_pages.py $(DOC) $(QUESTIONS)
+
 library: $(STAMP) models
 	$(DEMO) add sample_docs
 

@@ -119,7 +119,7 @@ def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
 
 
 def _embedder(settings: Settings, library: Library) -> Embedder:
-    name = settings.embedder or library.fact("embedder") or STARTER_EMBEDDER
+    name = settings.embedder or library.database.fact("embedder") or STARTER_EMBEDDER
     installed = model_shelf(settings).find(name)
     if installed.entry.role is not Role.EMBED:
         raise ModelNotInstalled(STARTER_EMBEDDER)

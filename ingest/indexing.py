@@ -224,15 +224,15 @@ class _Adder:
     def _embed(self, path: Path, chunks: Sequence[Chunk], document: Document) -> None:
         """Embed what an interrupted run has not, and stage it batch by batch."""
         known = self._shelf.staged_vectors(document.id)
-        todo = [c for c in chunks if known.get(c.ordinal, ("", None))[0] != c.text]
+        missing = [c for c in chunks if known.get(c.ordinal, ("", None))[0] != c.text]
         start = time.monotonic()
-        for first in range(0, len(todo), EMBED_BATCH):
+        for first in range(0, len(missing), EMBED_BATCH):
             if self._cancelled():
                 raise Cancelled
-            batch = todo[first : first + EMBED_BATCH]
+            batch = missing[first : first + EMBED_BATCH]
             self._shelf.stage_chunks(batch, self._vectors(batch))
             done = first + len(batch)
-            left = (time.monotonic() - start) / done * (len(todo) - done)
+            left = (time.monotonic() - start) / done * (len(missing) - done)
             page = batch[-1].pages[-1]
             self._report(Progress(path, "embedding", page, document.page_count, left))
         self._report(Progress(path, "embedding", document.page_count, document.page_count, 0.0))

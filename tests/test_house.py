@@ -25,7 +25,7 @@ DOORS = {
     "sentence_transformers": "assistant/backends/encoders.py",
     "torch": "assistant/backends/encoders.py",
     "transformers": "assistant/backends/encoders.py",
-    "sqlite3": "assistant/backends/library.py",
+    "sqlite3": "assistant/backends/database.py",
     "jinja2": "assistant/backends/templates.py",
     "Stemmer": "assistant/backends/words.py",
     "py3langid": "assistant/languages.py",
@@ -57,7 +57,7 @@ PUBLIC = {
     "assistant.summarizing": {
         "Length", "Section", "Summarizer", "markdown", "sections", "whole_sentences",
     },
-    "assistant.wiring": {"engine_features", "import_model", 
+    "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",
         "open_workspace", "window_for",
     },

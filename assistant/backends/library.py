@@ -1,31 +1,27 @@
-"""The library on disk: one SQLite file that is the truth. The only import of sqlite3.
+"""The library on disk: documents, pages, headings, chunks, words and vectors in one database.
 
-Documents, pages, headings, chunks, keyword rows and vectors are here; the vector index beside it
-is rebuilt from these rows and holds nothing of its own. Reading never waits for a lock; writing
-takes one that other processes respect.
+The database is the truth; the vector index beside it is rebuilt from its rows and holds nothing
+of its own. Reading never waits for a lock; writing takes one that other processes respect.
 
-    library.db     the truth          write.lock    held for each write
-    files/         the originals      adding.lock   held while one document is taken in
-    index/         the vector index
+    library.db   the truth, see database.py
+    files/       the originals
+    index/       the vector index
 """
 
 import json
 import shutil
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
+from assistant.backends.database import Connection, Database, Row
 from assistant.backends.words import fold, match_expression
 from assistant.errors import (
     AmbiguousDocument,
-    LibraryBusy,
     LibraryDamaged,
     UnknownDocument,
     WrongEmbedder,
@@ -42,41 +38,8 @@ from assistant.types import (
     Vector,
 )
 
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS documents (
-    id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
-    state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
-    title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
-    page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
-    added_at TEXT NOT NULL, notes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS pages (
-    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
-    number INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (document_id, number));
-CREATE TABLE IF NOT EXISTS headings (
-    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
-    level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
-    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL, text TEXT NOT NULL,
-    char_start INTEGER NOT NULL, char_end INTEGER NOT NULL,
-    page_starts TEXT NOT NULL, heading TEXT NOT NULL,
-    vector BLOB NOT NULL,                  -- float16, length one
-    UNIQUE (document_id, ordinal));
-CREATE TABLE IF NOT EXISTS kept (
-    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
-    key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-    text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
-"""
-WRITE_WAIT_S = 120.0
 INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
 OVERFETCH = 4  # hits asked of the index per wanted one: rows of removed documents are skipped
-
-Row: TypeAlias = sqlite3.Row
 
 
 class Library:
@@ -91,18 +54,17 @@ class Library:
         Raises:
             LibraryDamaged: the file is no database, or of a later version.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
+        self.database = Database(folder)
         self._index = index
         self._embedder = embedder
-        self._thread = threading.local()
-        self._write_lock = FileLock(folder / "write.lock", timeout=WRITE_WAIT_S)
-        self._prepare()
 
     # reading
 
     def documents(self) -> list[Document]:
-        rows = self._rows("SELECT * FROM documents WHERE state = 'ready' ORDER BY added_at, title")
+        rows = self.database.rows(
+            "SELECT * FROM documents WHERE state = 'ready' ORDER BY added_at, title"
+        )
         return [_document(row) for row in rows]
 
     def document(self, reference: str) -> Document:
@@ -124,14 +86,14 @@ class Library:
         return next((d for d in self.documents() if d.path == path), None)
 
     def pages(self, document_id: str) -> list[Page]:
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT number, text, label FROM pages WHERE document_id = ? ORDER BY number",
             document_id,
         )
         return [Page(**row) for row in rows]
 
     def document_text(self, document_id: str) -> DocumentText:
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT level, title, char_start FROM headings WHERE document_id = ? "
             "ORDER BY char_start",
             document_id,
@@ -139,7 +101,7 @@ class Library:
         return DocumentText.of(self.pages(document_id), [Heading(**row) for row in rows])
 
     def chunks(self, document_id: str) -> list[Chunk]:
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT * FROM chunks WHERE document_id = ? ORDER BY ordinal", document_id
         )
         return [_chunk(row) for row in rows]
@@ -161,7 +123,7 @@ class Library:
     ) -> list[Passage]:
         within = [d.id for d in self.documents() if documents is None or d.id in documents]
         marks = ", ".join("?" for _ in within)
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
             "JOIN chunks ON chunks.id = words.rowid "
             f"WHERE words MATCH ? AND document_id IN ({marks}) ORDER BY score DESC LIMIT ?",
@@ -173,42 +135,30 @@ class Library:
 
     def vectors(self, passages: Sequence[Passage]) -> Matrix:
         query = "SELECT vector FROM chunks WHERE document_id = ? AND ordinal = ?"
-        rows = [self._rows(query, p.chunk.document_id, p.chunk.ordinal)[0] for p in passages]
+        rows = [
+            self.database.rows(query, p.chunk.document_id, p.chunk.ordinal)[0] for p in passages
+        ]
         return np.stack([_vector(row["vector"]) for row in rows])
 
     def kept(self, document_id: str, key: str) -> str | None:
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key
         )
         return str(rows[0]["text"]) if rows else None
 
-    def fact(self, key: str) -> str | None:
-        rows = self._rows("SELECT value FROM facts WHERE key = ?", key)
-        return str(rows[0]["value"]) if rows else None
-
     # writing
 
     def keep(self, document_id: str, key: str, text: str) -> None:
-        with self._writing() as db:
+        with self.database.writing() as db:
             db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (document_id, key, text))
 
-    @contextmanager
-    def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
+    def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the right to take documents in; call `waiting` once if another process has it."""
-        lock = FileLock(self.folder / "adding.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+        return self.database.adding(waiting)
 
     def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
         self._check_embedder()
-        with self._writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
@@ -230,13 +180,13 @@ class Library:
             )
 
     def staged_vectors(self, document_id: str) -> Mapping[int, tuple[str, Vector]]:
-        rows = self._rows(
+        rows = self.database.rows(
             "SELECT ordinal, text, vector FROM chunks WHERE document_id = ?", document_id
         )
         return {row["ordinal"]: (row["text"], _vector(row["vector"])) for row in rows}
 
     def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
-        with self._writing() as db:
+        with self.database.writing() as db:
             for chunk, vector in zip(chunks, vectors, strict=True):
                 db.execute(
                     "INSERT OR REPLACE INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -258,10 +208,12 @@ class Library:
         Raises:
             LibraryDamaged: the index does not hold what it was given.
         """
-        rows = self._rows("SELECT id, ordinal FROM chunks WHERE document_id = ?", document.id)
+        rows = self.database.rows(
+            "SELECT id, ordinal FROM chunks WHERE document_id = ?", document.id
+        )
         if len(rows) != document.chunk_count:
             raise LibraryDamaged(self.folder, f"{document.title} is only partly staged")
-        with self._write_lock_held():
+        with self.database.locked():
             ready = self._count_ready()
             if self._index.count() != ready:  # rows of a publication that was interrupted
                 self._rebuild()
@@ -271,7 +223,6 @@ class Library:
             if self._index.count() != expected:
                 raise LibraryDamaged(self.folder, "the vector index lost rows")
             replaced = self._flip(document)
-            self._set_fact("indexed", str(expected))
             if replaced:
                 self._forget_traces()
 
@@ -294,101 +245,35 @@ class Library:
 
     def remove(self, document: Document) -> None:
         """Remove a document and every trace of it: rows, words, vectors, file, free space."""
-        with self._write_lock_held():
-            with self._transaction() as db:
+        with self.database.locked():
+            with self.database.transaction() as db:
                 self._delete(db, [document.id])
             self.file(document).unlink(missing_ok=True)
             self._forget_traces()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.database.close()
 
     # keeping whole
 
     def rebuild_index(self) -> None:
         """Write the vector index anew from the rows, without embedding anything."""
-        with self._write_lock_held():
+        with self.database.locked():
             self._rebuild()
 
     def check(self) -> list[str]:
-        """Return what is wrong with the library in plain sentences; nothing when it is whole."""
-        problems = [row[0] for row in self._rows("PRAGMA quick_check") if row[0] != "ok"]
-        ready = self._count_ready()
-        if self._index.count() < ready:
-            problems.append(f"the vector index holds {self._index.count()} of {ready} rows")
+        """Mend the index, and return what else is wrong in plain sentences."""
+        problems = [row[0] for row in self.database.rows("PRAGMA quick_check") if row[0] != "ok"]
+        with self.database.locked():  # nobody is in the middle of publishing
+            if self._index.count() != self._count_ready():
+                self._rebuild()
         for document in self.documents():
             if not self.file(document).exists():
                 problems.append(f"the file of {document.title} is missing")
         return problems
 
     # inside
-
-    def _prepare(self) -> None:
-        try:
-            version = int(self.fact_or_new("schema_version", str(SCHEMA_VERSION)))
-        except sqlite3.DatabaseError as error:
-            raise LibraryDamaged(self.folder, str(error)) from error
-        if version > SCHEMA_VERSION:
-            raise LibraryDamaged(self.folder, "it was made by a later version of Quipu")
-
-    def fact_or_new(self, key: str, value: str) -> str:
-        """Return a stored fact, storing `value` when there is none yet."""
-        db = self._connection()
-        known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'words'").fetchone()
-        if not known:
-            with self._write_lock_held():
-                db.executescript(SCHEMA)
-        stored = self.fact(key)
-        if stored is None:
-            self._set_fact(key, value)
-        return stored or value
-
-    def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection."""
-        db: sqlite3.Connection | None = getattr(self._thread, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.folder / "library.db", timeout=30, isolation_level=None)
-            db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
-                db.execute(f"PRAGMA {pragma}")
-            db.execute("PRAGMA synchronous = FULL")
-            (self.folder / "library.db").chmod(0o600)
-            self._thread.db = db
-        return db
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        db = getattr(self._thread, "db", None)
-        if db is not None:
-            db.close()
-            self._thread.db = None
-
-    def _rows(self, query: str, *values: Any) -> list[Row]:
-        return self._connection().execute(query, values).fetchall()
-
-    @contextmanager
-    def _write_lock_held(self) -> Iterator[None]:
-        try:
-            with self._write_lock:
-                yield
-        except Timeout as error:
-            raise LibraryBusy(self.folder) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock_held(), self._transaction() as db:
-            yield db
-
-    def _set_fact(self, key: str, value: str) -> None:
-        self._connection().execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
     def _check_embedder(self, *, stored_only: bool = False) -> None:
         """Note whose vectors these are, unless `stored_only`.
@@ -399,19 +284,19 @@ class Library:
         if self._embedder is None:
             return
         name, print_ = self._embedder.name, self._embedder.fingerprint
-        if self.fact("embedder_fingerprint") not in (None, print_):
-            raise WrongEmbedder(self.fact("embedder") or "?", name)
+        if self.database.fact("embedder_fingerprint") not in (None, print_):
+            raise WrongEmbedder(self.database.fact("embedder") or "?", name)
         if not stored_only:
-            self.fact_or_new("embedder_fingerprint", print_)
-            self.fact_or_new("embedder", name)
+            self.database.fact_or_new("embedder_fingerprint", print_)
+            self.database.fact_or_new("embedder", name)
 
     def _discard(self, which: str, document_id: str) -> None:
         """Drop staged documents with what is kept of their files."""
-        with self._write_lock_held():
-            staged = self._rows(
+        with self.database.locked():
+            staged = self.database.rows(
                 f"SELECT id FROM documents WHERE state = 'staged' AND {which}", document_id
             )
-            with self._transaction() as db:
+            with self.database.transaction() as db:
                 self._delete(db, [row["id"] for row in staged])
             for row in staged:
                 for file in (self.folder / "files").glob(f"{row['id']}*"):
@@ -420,7 +305,7 @@ class Library:
     def _flip(self, document: Document) -> bool:
         """Show the staged document for the older one of its path; return if there was one."""
         old = [d for d in self.documents() if d.path == document.path and d.id != document.id]
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             self._delete(db, [d.id for d in old])
             self._write_words(db, document)
             db.execute(
@@ -433,7 +318,7 @@ class Library:
             self.file(gone).unlink(missing_ok=True)
         return bool(old)
 
-    def _write_words(self, db: sqlite3.Connection, document: Document) -> None:
+    def _write_words(self, db: Connection, document: Document) -> None:
         rows = db.execute(
             "SELECT id, heading, text FROM chunks WHERE document_id = ?", (document.id,)
         ).fetchall()
@@ -445,7 +330,7 @@ class Library:
             ],
         )
 
-    def _delete(self, db: sqlite3.Connection, document_ids: Sequence[str]) -> None:
+    def _delete(self, db: Connection, document_ids: Sequence[str]) -> None:
         for document_id in document_ids:
             db.execute(
                 "DELETE FROM words WHERE rowid IN (SELECT id FROM chunks WHERE document_id = ?)",
@@ -454,43 +339,39 @@ class Library:
             db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
     def _forget_traces(self) -> None:
-        """Drop what deletion leaves behind: keyword segments, index rows, free pages, the log."""
-        db = self._connection()
-        db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        """Drop what deletion leaves behind in the index and in the database."""
         self._rebuild()
-        db.execute("VACUUM")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.database.forget_traces()
 
     def _rebuild(self) -> None:
         ready = "document_id IN (SELECT id FROM documents WHERE state = 'ready')"
         self._index.rebuild(self._vector_rows(ready))
-        self._set_fact("indexed", str(self._count_ready()))
 
     def _check_index(self) -> None:
         """Rebuild the index when it does not hold the rows it should (lost, or another's)."""
         if self._index.count() < self._count_ready():
-            with self._write_lock_held():  # meanwhile the process that held it may have done it
+            with self.database.locked():  # meanwhile the process that held it may have done it
                 if self._index.count() < self._count_ready():
                     self._rebuild()
 
     def _count_ready(self) -> int:
         return int(
-            self._rows("SELECT coalesce(sum(chunk_count), 0) FROM documents WHERE state = 'ready'")[
-                0
-            ][0]
+            self.database.rows(
+                "SELECT coalesce(sum(chunk_count), 0) FROM documents WHERE state = 'ready'"
+            )[0][0]
         )
 
     def _vector_rows(
         self, where: str, *values: Any
     ) -> Iterator[tuple[list[int], Matrix, list[str]]]:
         query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
-        cursor = self._connection().execute(query, values)
+        cursor = self.database.connection().execute(query, values)
         while rows := cursor.fetchmany(INDEX_BATCH):
             vectors = np.stack([_vector(row["vector"]) for row in rows])
             yield [row["id"] for row in rows], vectors, [row["document_id"] for row in rows]
 
     def _languages(self) -> list[str]:
-        rows = self._rows("SELECT DISTINCT language FROM documents WHERE state = 'ready'")
+        rows = self.database.rows("SELECT DISTINCT language FROM documents WHERE state = 'ready'")
         return sorted(str(row["language"]) for row in rows)
 
     def _passages(
@@ -499,7 +380,9 @@ class Library:
         """Return the hits that are chunks of ready documents, in the order of the hits."""
         known = {d.id: d for d in self.documents() if documents is None or d.id in documents}
         marks = ", ".join("?" for _ in hits)
-        rows = self._rows(f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits])
+        rows = self.database.rows(
+            f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits]
+        )
         chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in known}
         return [
             Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)

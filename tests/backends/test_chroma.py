@@ -12,7 +12,7 @@ import pytest
 
 from assistant.backends.chroma import ChromaIndex
 from assistant.backends.library import Library
-from assistant.types import Matrix
+from assistant.types import Document, Matrix
 from tests.backends.libraries import (
     EMBEDDER,
     add,
@@ -272,10 +272,11 @@ class DyingLibrary(Library):
 
     step = ""
 
-    def _set_fact(self, key: str, value: str) -> None:
-        if key == "indexed" and self.step == "after flip":
+    def _flip(self, document: Document) -> bool:
+        replaced = super()._flip(document)
+        if self.step == "after flip":
             os._exit(DIED)
-        super()._set_fact(key, value)
+        return replaced
 
     def _write_words(self, db: object, document: object) -> None:
         super()._write_words(db, document)  # type: ignore[arg-type]

@@ -354,7 +354,7 @@ def test_publishing_goes_on_after_rows_had_reached_the_index(
     add(library, LLAMA, title="Llamas")
     described = document(BRIDGE)
     stage(library, described, BRIDGE)
-    rows = library._rows("SELECT id FROM chunks WHERE document_id = ?", described.id)
+    rows = library.database.rows("SELECT id FROM chunks WHERE document_id = ?", described.id)
     vectors = EMBEDDER.embed_passages(BRIDGE.split("\n\n"))
     index.add([row["id"] for row in rows], vectors, [described.id] * 3)  # and then the lights went
     library.publish(described)
@@ -384,13 +384,13 @@ def test_check_finds_nothing_wrong_with_a_whole_library(library: Library, tmp_pa
     assert library.check() == []
 
 
-def test_check_names_what_is_missing(library: Library, index: VectorIndex) -> None:
+def test_check_mends_the_index_and_names_what_is_missing(
+    library: Library, index: VectorIndex
+) -> None:
     add(library, BRIDGE, title="The bridge")
     index.rebuild([])
-    assert library.check() == [
-        "the vector index holds 0 of 3 rows",
-        "the file of The bridge is missing",
-    ]
+    assert library.check() == ["the file of The bridge is missing"]
+    assert index.count() == 3
 
 
 def test_vectors_of_another_embedder_are_neither_added_nor_searched(
@@ -408,11 +408,12 @@ def test_vectors_of_another_embedder_are_neither_added_nor_searched(
 def test_looking_at_a_new_library_does_not_choose_its_embedder(tmp_path: Path) -> None:
     library = Library(tmp_path / "home", ExactIndex(), embedder=Elsewhere())
     assert near(library, "bridge") == []
-    assert library.fact("embedder") is None
+    assert library.database.fact("embedder") is None
 
 
 def test_a_library_of_a_later_version_is_refused(library: Library) -> None:
-    library._set_fact("schema_version", "2")
+    with library.database.writing() as db:
+        db.execute("UPDATE facts SET value = '2' WHERE key = 'schema_version'")
     with pytest.raises(LibraryDamaged, match="later version"):
         Library(library.folder, ExactIndex())
 
@@ -466,7 +467,7 @@ def in_thread() -> Callable[[Callable[[], list[str]]], list[str]]:
 
 
 def test_foreign_keys_and_the_write_ahead_log_are_on(library: Library) -> None:
-    db = library._connection()
+    db = library.database.connection()
     assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert isinstance(db, sqlite3.Connection)

@@ -1,0 +1,169 @@
+"""One SQLite file: its tables, its connections and the locks for writing. The only sqlite3.
+
+Knows how to read and write safely from several threads and processes, and nothing of what the
+rows mean.
+
+    library.db   the file        write.lock    held for each write
+                                 adding.lock   held while one document is taken in
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from filelock import FileLock, Timeout
+
+from assistant.errors import LibraryBusy, LibraryDamaged
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
+    state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
+    title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
+    page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
+    added_at TEXT NOT NULL, notes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pages (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    number INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (document_id, number));
+CREATE TABLE IF NOT EXISTS headings (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, text TEXT NOT NULL,
+    char_start INTEGER NOT NULL, char_end INTEGER NOT NULL,
+    page_starts TEXT NOT NULL, heading TEXT NOT NULL,
+    vector BLOB NOT NULL,                  -- float16, length one
+    UNIQUE (document_id, ordinal));
+CREATE TABLE IF NOT EXISTS kept (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+    text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
+"""
+WRITE_WAIT_S = 120.0
+PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
+
+Connection: TypeAlias = sqlite3.Connection
+Row: TypeAlias = sqlite3.Row
+
+
+class Database:
+    """A file of rows; every thread has a connection of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file in `folder`, making it when it is new.
+
+        Raises:
+            LibraryDamaged: the file is no database, or of a later version.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self._thread = threading.local()
+        self._write_lock = FileLock(folder / "write.lock", timeout=WRITE_WAIT_S)
+        try:
+            self._make_tables()
+            version = int(self.fact_or_new("schema_version", str(SCHEMA_VERSION)))
+        except sqlite3.DatabaseError as error:
+            raise LibraryDamaged(folder, str(error)) from error
+        if version > SCHEMA_VERSION:
+            raise LibraryDamaged(folder, "it was made by a later version of Quipu")
+
+    def rows(self, query: str, *values: Any) -> list[Row]:
+        return self.connection().execute(query, values).fetchall()
+
+    def connection(self) -> Connection:
+        """Return this thread's connection."""
+        db: Connection | None = getattr(self._thread, "db", None)
+        if db is None:
+            file = self._folder / "library.db"
+            db = sqlite3.connect(file, timeout=30, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            for pragma in PRAGMAS:
+                db.execute(f"PRAGMA {pragma}")
+            file.chmod(0o600)
+            self._thread.db = db
+        return db
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        db = getattr(self._thread, "db", None)
+        if db is not None:
+            db.close()
+            self._thread.db = None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the right to write, also against other processes; may be nested.
+
+        Raises:
+            LibraryBusy: another process holds it for too long.
+        """
+        try:
+            with self._write_lock:
+                yield
+        except Timeout as error:
+            raise LibraryBusy(self._folder) from error
+
+    @contextmanager
+    def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the right to take documents in; call `waiting` once if another process has it."""
+        lock = FileLock(self._folder / "adding.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Write everything or nothing; the right to write must be held."""
+        db = self.connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Take the right to write, and write everything or nothing."""
+        with self.locked(), self.transaction() as db:
+            yield db
+
+    def fact(self, key: str) -> str | None:
+        rows = self.rows("SELECT value FROM facts WHERE key = ?", key)
+        return str(rows[0]["value"]) if rows else None
+
+    def fact_or_new(self, key: str, value: str) -> str:
+        """Return a stored fact, storing `value` when there is none yet."""
+        stored = self.fact(key)
+        if stored is None:
+            with self.writing() as db:
+                db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+        return stored or value
+
+    def forget_traces(self) -> None:
+        """Drop what deletion leaves in the file: keyword segments, free pages, the log."""
+        db = self.connection()
+        db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _make_tables(self) -> None:
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'words'"):
+            with self.locked():
+                self.connection().executescript(SCHEMA)
