@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+TESTED := --constraint constraints.txt
 DEMO   := QUIPU_HOME=$(CURDIR)/.demo $(BIN)/quipu
 REPORT := sample_docs/llama-report.pdf
 
@@ -42,8 +44,10 @@ models: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@sh scripts/preflight.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo 'Building llama.cpp and installing packages: about five minutes the first time.'
+	$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
+	$(PIP) install $(TESTED) torch sentence-transformers chromadb streamlit && wait $$build
+	$(PIP) install $(TESTED) --find-links $(VENV)/wheels -e '.[dev]'
 	@touch $@
 
 clean:

@@ -4,6 +4,7 @@ Every part of the text is read; which pages were read is in the result. What was
 section is kept with the document, so that an interrupted or repeated summary reads nothing twice.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,9 +34,9 @@ from assistant.types import (
     Summary,
 )
 
-VERSION: Final = "1"  # of the prompts: a kept text of another version is not used
-SECTION_TOKENS: Final = 2_400  # a small model keeps the points of so much in a few sentences
-TOKENS_PER_SENTENCE: Final = 70
+VERSION: Final = "2"  # of the prompts: a kept text of another version is not used
+SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much in a few sentences
+TOKENS_PER_SENTENCE: Final = 55
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
 
 
@@ -245,4 +246,5 @@ def whole_sentences(text: str) -> str:
     """Return the text up to its last full sentence, when the limit cut one off."""
     text = text.strip()
     end = max(text.rfind(mark) for mark in ".!?।。…")
-    return text[: end + 1] if end > len(text) * LEAST_KEPT else text
+    text = text[: end + 1] if end > len(text) * LEAST_KEPT else text
+    return re.sub(r"\n\s*(?:\d+[.)]|[-*•])\s*$", "", text).rstrip()  # an item that only began
