@@ -15,6 +15,7 @@ OVERFETCH: Final = 5  # candidates per wanted passage: the fusion needs a choice
 # Words cannot cross languages: with more weight they push the right foreign page out. Measured as
 # in centring.py, same / other language: 0 .908 / .786, 0.2 .942 / .714, 0.8 .958 / .581.
 WORDS: Final = 0.2
+WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
 
 
 def retrieve(
@@ -37,7 +38,15 @@ def retrieve(
     near = _near(query, language, store, centring, limit * OVERFETCH, documents)
     ids = [document.id for document in documents]
     worded = store.search_words(question, limit=limit * OVERFETCH, documents=ids)
-    return fuse(near, worded)[:limit]
+    return _with_best_word(fuse(near, worded), worded)[:limit]
+
+
+def _with_best_word(fused: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:
+    """Bring the first by words forward: a name or a code may be all there is to go by."""
+    best = [p for p in fused if p.chunk == worded[0].chunk] if worded else []
+    others = [p for p in fused if p not in best]
+    place = min(fused.index(best[0]), WORD_PLACE) if best else 0
+    return [*others[:place], *best, *others[place:]]
 
 
 def _near(

@@ -29,6 +29,21 @@ def test_passages_of_two_documents_with_the_same_ordinal_are_two() -> None:
     assert [p.chunk.text for p in fuse([A, other], [])] == ["A", "other"]
 
 
+def test_the_first_by_words_has_a_place_among_the_best(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    near = [f"How long is the way to the river number {n} really?" for n in range(6)]
+    book = add(library, "\n\n".join([*near, "Upstart was removed."]))
+    found = retrieve(
+        *("How long is the upstart?", "en"),
+        store=library,
+        embedder=HashEmbedder(),
+        centring=Centring(HashEmbedder()),
+        limit=4,
+        documents=[book],
+    )
+    assert found[3].chunk.text == "Upstart was removed."
+
+
 def test_nothing_found_is_nothing_fused() -> None:
     assert fuse([], []) == []
 
