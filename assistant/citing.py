@@ -27,6 +27,7 @@ NUMBER: Final = re.compile(
     r"|\d+(?:[.,]\d+)?"
 )
 NAME: Final = re.compile(r"(?<![.!?…]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ][\w-]{2,}|\b\w*\d\w*[A-Za-z]\w*")
+CODE: Final = re.compile(r"[\w.~-]*(?:[/_@][\w.~-]+)+")  # paths, addresses, identifiers
 # Cosines of multilingual-e5-small between unrelated and equal sentences, its usual range.
 COSINE_RANGE: Final = (0.75, 0.95)
 FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is meaning
@@ -179,12 +180,17 @@ def _strength(claim: str, candidate: _Candidate, cosine: float) -> float:
 
 
 def _facts(text: str) -> set[str]:
-    """Return the figures and names of a claim, which must be the same in any language."""
-    return numbers_of(text) | {_fold(match[0]) for match in NAME.finditer(text)}
+    """Return the figures, names and codes of a claim, which must be the same in any language."""
+    return numbers_of(text) | {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
 
 
 def _words(text: str) -> set[str]:
-    return numbers_of(text) | {_fold(word) for word in re.findall(r"[\w-]{3,}", text)}
+    words = {_fold(word) for word in re.findall(r"[\w-]{3,}", text)}
+    return numbers_of(text) | words | _codes(text)
+
+
+def _codes(text: str) -> set[str]:
+    return {_fold(match[0]).rstrip("./-") for match in CODE.finditer(text)}
 
 
 def _fold(word: str) -> str:

@@ -171,6 +171,13 @@ def test_a_figure_written_in_another_way_is_supported() -> None:
     assert [c.supported for c in cited] == [True]
 
 
+def test_a_path_is_cited_from_where_it_stands() -> None:
+    text = "Files of doc-base are registered there by packages. They go to /usr/share/doc-base/."
+    source = passage(text, number=1, pages=((0, 4), (52, 5)))
+    cited = cite("Los archivos de doc-base van a /usr/share/doc-base.", [source])
+    assert [c.page for c in cited] == [5]
+
+
 def test_a_claim_from_nowhere_has_no_citation() -> None:
     assert cite("Penguins eat fish.", [WOOL]) == ()
 
