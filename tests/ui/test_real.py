@@ -1,9 +1,12 @@
-"""The whole way with the real starter models, through the command line."""
+"""The whole way with the real starter models, through the command line, without any network."""
 
 import io
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,25 @@ pytestmark = pytest.mark.model
 SAMPLES = Path(__file__).parents[2] / "sample_docs"
 
 
+class OutsideError(AssertionError):
+    """Something reached for an address that is not this machine."""
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Refuse every connection but those to this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OutsideError(address)
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a library with the English report and a short note, and the models installed."""
@@ -26,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shelf.pull(name)
     folder = tmp_path_factory.mktemp("real")
     (folder / "valley.md").write_text(REPORT, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, offline():
         patch.setenv("QUIPU_HOME", str(folder / "home"))
         code = quipu("add", str(SAMPLES / "llama-report.pdf"), str(folder / "valley.md"))
         assert code == 0
@@ -101,6 +123,11 @@ def test_a_summary_in_french_reads_every_page_and_is_kept(
     assert (again["overview"], again["kept"]) == (first["overview"], True)
     assert quipu("summarize", "valley.md", "--lang", "fr", "-o", str(tmp_path / "s.md")) == 0
     assert (tmp_path / "s.md").read_text(encoding="utf-8").startswith("# Water in the valley")
+
+
+def test_the_network_is_out_of_reach_while_these_tests_run(home: Path) -> None:
+    with socket.socket() as line, pytest.raises(OutsideError):
+        line.connect(("192.0.2.1", 80))
 
 
 def test_adding_again_changes_nothing_and_removing_removes(
