@@ -22,15 +22,17 @@ Embed: TypeAlias = Callable[[Sequence[str]], Matrix]  # n texts -> (n, dim), row
 MARKERS: Final = re.compile(r"\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 OPEN_MARKER: Final = re.compile(r"\s*(?:\[[\d,; ]{0,40})?$")
 NUMBER: Final = re.compile(
-    r"(?<!\d)\d{1,3}(?:[.,\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 12 000, 1.234,50
-    r"|(?<!\d)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?(?!\d)"  # 1,00,000, as in India
-    r"|\d+(?:[.,]\d+)?"
+    r"(?<![A-Za-z_\d])(?:"  # the digits of Q4_0 are no figures
+    r"\d{1,3}(?:[.,\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 12 000, 1.234,50
+    r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?(?!\d)"  # 1,00,000, as in India
+    r"|\d+(?:[.,]\d+)?)"
 )
 NAME: Final = re.compile(r"(?<![.!?…]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ][\w-]{2,}|\b\w*\d\w*[A-Za-z]\w*")
 CODE: Final = re.compile(r"[\w.~-]*(?:[/_@][\w.~-]+)+")  # paths, addresses, identifiers
 # Cosines of multilingual-e5-small between unrelated and equal sentences, its usual range.
 COSINE_RANGE: Final = (0.75, 0.95)
 FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is meaning
+FIGURE_WEIGHT: Final = 2  # of a figure against a name
 NAMED_BONUS: Final = 0.08  # for a passage that the model named itself
 SUPPORTED: Final = 0.45
 LISTED: Final = 0.25  # a match below this is none
@@ -172,21 +174,22 @@ def _sentences(passage: Passage) -> list[_Candidate]:
 def _strength(claim: str, candidate: _Candidate, cosine: float) -> float:
     low, high = COSINE_RANGE
     meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
-    facts = _facts(claim)
-    if not facts:
+    figures, names = numbers_of(claim), _names(claim)
+    if not figures and not names:
         return meaning
-    found = len(facts & _words(candidate.text)) / len(facts)
-    return (1 - FACTS_SHARE) * meaning + FACTS_SHARE * found
+    found = FIGURE_WEIGHT * len(figures & numbers_of(candidate.text))
+    found += len(names & _words(candidate.text))
+    share = found / (FIGURE_WEIGHT * len(figures) + len(names))
+    return (1 - FACTS_SHARE) * meaning + FACTS_SHARE * share
 
 
-def _facts(text: str) -> set[str]:
-    """Return the figures, names and codes of a claim, which must be the same in any language."""
-    return numbers_of(text) | {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
+def _names(text: str) -> set[str]:
+    """Return the names and codes of a claim, which are the same in any language."""
+    return {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
 
 
 def _words(text: str) -> set[str]:
-    words = {_fold(word) for word in re.findall(r"[\w-]{3,}", text)}
-    return numbers_of(text) | words | _codes(text)
+    return {_fold(word) for word in re.findall(r"[\w-]{3,}", text)} | _codes(text)
 
 
 def _codes(text: str) -> set[str]:

@@ -61,6 +61,7 @@ def by_words(texts: Sequence[str]) -> Matrix:
         ("2019, 2020.", {"2019", "2020"}),
         ("3.14159", {"3.14159"}),
         ("no figure", set()),
+        ("Q4_0 takes 780MB", {"780"}),
     ],
 )
 def test_figures_are_written_alike_across_languages(written: str, plain: set[str]) -> None:
