@@ -13,9 +13,11 @@ REPORT := sample_docs/llama-report.pdf
 
 demo: library
 	@echo; echo '— A question in Spanish about the English report —'
-	$(DEMO) ask "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
-	@echo; echo '— A question in French —'
-	$(DEMO) ask "Que doit afficher celui qui distribue un produit contenant Llama 3.1 ?"
+	$(DEMO) ask "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?" \
+		--doc llama-report.pdf
+	@echo; echo '— A question in French about the same report —'
+	$(DEMO) ask "Que doit afficher celui qui distribue un produit contenant Llama 3.1 ?" \
+		--doc llama-report.pdf
 	@echo; echo '— The report summarised in French —'
 	$(DEMO) summarize llama-report.pdf --lang fr --length short
 
@@ -45,7 +47,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@sh scripts/preflight.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	@echo 'Building llama.cpp and installing packages: about five minutes the first time.'
-	$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
+	@$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
 	$(PIP) install $(TESTED) torch sentence-transformers chromadb streamlit && wait $$build
 	$(PIP) install $(TESTED) --find-links $(VENV)/wheels -e '.[dev]'
 	@touch $@

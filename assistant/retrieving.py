@@ -38,11 +38,16 @@ def retrieve(
     near = _near(query, language, store, centring, limit * OVERFETCH, documents)
     ids = [document.id for document in documents]
     worded = store.search_words(question, limit=limit * OVERFETCH, documents=ids)
-    return _with_best_word(fuse(near, worded), worded)[:limit]
+    fused = fuse(near, worded)
+    one_language = len({document.language for document in documents}) == 1
+    return (_with_best_word(fused, worded) if one_language else fused)[:limit]
 
 
 def _with_best_word(fused: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:
-    """Bring the first by words forward: a name or a code may be all there is to go by."""
+    """Bring the first by words forward: a name or a code may be all there is to go by.
+
+    Not among several languages, where it is the one in the question's language that has the words.
+    """
     best = [p for p in fused if p.chunk == worded[0].chunk] if worded else []
     others = [p for p in fused if p not in best]
     place = min(fused.index(best[0]), WORD_PLACE) if best else 0
