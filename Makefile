@@ -7,7 +7,6 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TESTED := --constraint constraints.txt
 DEMO   := QUIPU_HOME=$(CURDIR)/.demo $(BIN)/quipu
-REPORT := sample_docs/llama-report.pdf
 
 .PHONY: demo run test check bench library models clean
 

@@ -47,7 +47,7 @@ class Length(StrEnum):
 
 
 # Length -> (sentences a section, sentences of the overview)
-SENTENCES: Final = {Length.SHORT: (2, 5), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
+SENTENCES: Final = {Length.SHORT: (1, 5), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import PrefillReport, never
 from assistant.types import Choice, Generation, Message, Tokens
 
-BATCH_TOKENS = 256  # 512 is a GPU habit; 256 reads as fast on CPUs and reports twice as often
+BATCH_TOKENS = 512  # reads 87, 90 tokens a second with 256, 512 on two cores
 REPEAT_PENALTY = 1.05  # small models loop under plain greedy decoding
 REPEAT_WINDOW = 256
 ABORTED = 2  # what llama_decode returns when the abort callback said so
