@@ -45,7 +45,7 @@ models: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@sh scripts/preflight.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	@echo 'Building llama.cpp and installing packages: about five minutes the first time.'
+	@echo 'Building llama.cpp and installing packages: five to seven minutes the first time.'
 	@$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
 	$(PIP) install $(TESTED) torch sentence-transformers chromadb streamlit && wait $$build
 	$(PIP) install $(TESTED) --find-links $(VENV)/wheels -e '.[dev]'
