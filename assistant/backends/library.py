@@ -257,11 +257,6 @@ class Library:
 
     # keeping whole
 
-    def rebuild_index(self) -> None:
-        """Write the vector index anew from the rows, without embedding anything."""
-        with self.database.locked():
-            self._rebuild()
-
     def check(self) -> list[str]:
         """Mend the index, and return what else is wrong in plain sentences."""
         problems = [row[0] for row in self.database.rows("PRAGMA quick_check") if row[0] != "ok"]

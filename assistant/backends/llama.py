@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +102,6 @@ def _metadata(model: Any, key: str) -> str:
     buffer = ctypes.create_string_buffer(1 << 16)
     length = lc.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What one run may use; all in tokens."""
-
-    window: int
-    reply: int
 
 
 class LlamaModel:
