@@ -45,8 +45,8 @@ models: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@sh scripts/preflight.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	@echo 'Building llama.cpp and installing packages: five to seven minutes the first time.'
-	@$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
+	@echo 'Building llama.cpp and installing packages: four to seven minutes the first time.'
+	@CMAKE_ARGS="-DLLAVA_BUILD=OFF $$CMAKE_ARGS" $(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
 	$(PIP) install $(TESTED) torch sentence-transformers chromadb streamlit && wait $$build
 	$(PIP) install $(TESTED) --find-links $(VENV)/wheels -e '.[dev]'
 	@touch $@

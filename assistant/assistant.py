@@ -139,7 +139,9 @@ class Assistant:
         """
         found = self._store.document(document)
         wanted = languages.check(language) if language else found.language
-        yield from Summarizer(self._model, self._store, cancelled).summarize(found, wanted, length)
+        embed = self._embedder.embed_queries
+        summarizer = Summarizer(self._model, self._store, embed, cancelled)
+        yield from summarizer.summarize(found, wanted, length)
 
     def _start(self, question: str, language: str, cancelled: Cancelled) -> _Run:
         """Load what is not loaded yet, apart from the time that the question takes."""

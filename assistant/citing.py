@@ -8,7 +8,7 @@ put behind the sentence. Knows nothing of models or stores.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -92,13 +92,18 @@ class Citer:
 
     def _marker(self, sentence: str, named: set[int]) -> str:
         """Cite the sentence; return its marker, or nothing when no passage supports it."""
-        citation = self._cite(sentence, named)
+        citation = self.cite(sentence, named)
         if citation is None:
             return ""
         self._citations.append(citation)
         return f" [{citation.marker}]"
 
-    def _cite(self, sentence: str, named: set[int]) -> Citation | None:
+    def cite(self, sentence: str, named: Collection[int] = ()) -> Citation | None:
+        """Return the sentence of the passages that supports this one best, if any does.
+
+        Args:
+            named: numbers of the passages that the model itself named.
+        """
         claim = sentence.strip(" \n-*•")
         if len(claim) < 2 or not self._candidates:
             return None

@@ -1,43 +1,68 @@
 """A whole document summarised: in one pass when it fits, else section by section.
 
-Every part of the text is read; which pages were read is in the result. What was written for a
-section is kept with the document, so that an interrupted or repeated summary reads nothing twice.
+Every part of the text is read, except lists of contents, terms or sources, which are named as left
+out. A summary is made of points, each held against the sentences it was written from, which gives
+its page. The points of a section are kept with the document, so that an interrupted or repeated
+summary reads nothing twice.
 """
 
+import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
 from assistant import languages
+from assistant.citing import Citer, Embed, without_markers
 from assistant.planning import TEMPLATE_TOKENS
 from assistant.prompting import (
+    FIRST_POINT,
     PHRASES,
     SUMMARY_RULES,
     overview_messages,
     phrases,
     summary_messages,
+    translation_messages,
 )
 from assistant.protocols import Cancelled, Count, LanguageModel, Store
 from assistant.types import (
     Chunk,
+    Citation,
     ContextMode,
     ContextPlan,
     Document,
+    Generation,
     Message,
+    Passage,
     Piece,
+    Point,
     SectionSummary,
     Stage,
     StageName,
     Summary,
 )
 
-VERSION: Final = "2"  # of the prompts: a kept text of another version is not used
-SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much in a few sentences
-TOKENS_PER_SENTENCE: Final = 55
+VERSION: Final = "3"  # of the prompts: kept points of another version are not used
+SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
+TOKENS_PER_POINT: Final = 70
+TRANSLATION_GROWTH: Final = 3  # tokens of a translation for one of the text, at most
+POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
+ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
+NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
+# Headings of what only points elsewhere, in the supported languages; compared without case.
+APPARATUS: Final = frozenset({
+    "contents", "table of contents", "references", "bibliography", "sources", "works cited",
+    "index", "contenido", "contenidos", "índice", "índice general", "referencias", "bibliografía",
+    "fuentes", "table des matières", "sommaire", "références", "bibliographie", "inhalt",
+    "inhaltsverzeichnis", "literatur", "literaturverzeichnis", "quellen", "quellenverzeichnis",
+    "indice", "riferimenti", "riferimenti bibliografici", "bibliografia", "fonti", "sumário",
+    "referências", "referências bibliográficas", "fontes", "विषय-सूची", "संदर्भ", "सन्दर्भ",
+    "glossary", "glosario", "glossaire", "glossar", "glossario", "glossário", "शब्दावली",
+    "สารบัญ", "อภิธานศัพท์", "เอกสารอ้างอิง", "บรรณานุกรม",
+})  # fmt: skip
 
 
 class Length(StrEnum):
@@ -46,8 +71,8 @@ class Length(StrEnum):
     LONG = "long"
 
 
-# Length -> (sentences a section, sentences of the overview)
-SENTENCES: Final = {Length.SHORT: (1, 5), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
+# Length -> (points a section, points of the whole)
+POINTS: Final = {Length.SHORT: (1, 4), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
 
 
 @dataclass(frozen=True)
@@ -97,9 +122,12 @@ def _rounds(texts: Sequence[str], count: Count, limit_tokens: int) -> list[list[
 class Summarizer:
     """One summary in the making."""
 
-    def __init__(self, model: LanguageModel, store: Store, cancelled: Cancelled) -> None:
+    def __init__(
+        self, model: LanguageModel, store: Store, embed: Embed, cancelled: Cancelled
+    ) -> None:
         self._model = model
         self._store = store
+        self._embed = embed
         self._cancelled = cancelled
         self._written_anew = 0
 
@@ -107,27 +135,31 @@ class Summarizer:
         self, document: Document, language: str, length: Length
     ) -> Iterator[Stage | Piece | Summary]:
         """Yield stages, the text of each part once it is whole, and last the summary."""
-        parts = self._parts(self._store.chunks(document.id))
+        body, left_out = _without_apparatus(self._store.chunks(document.id))
+        parts = self._parts(body)
         whole = len(parts) == 1
-        per_section, per_whole = SENTENCES[length]
-        done: list[SectionSummary] = []
+        per_section, per_whole = POINTS[length]
+        found: list[tuple[Point, ...]] = []  # in the document's language
+        told: list[SectionSummary] = []
         for part in parts:
-            yield self._stage(part, len(done), len(parts))
-            text = self._part(document, part, language, per_whole if whole else per_section)
-            done.append(SectionSummary(part.title, part.pages, text))
-            yield Piece(f"{text}\n" if whole else f"{_head(part, language)}\n{text}\n\n")
-        overview = done[0].text
+            yield self._stage(part, len(told), len(parts))
+            found.append(self._part(document, part, per_whole if whole else per_section))
+            points = self._translated(found[-1], document, language)
+            told.append(SectionSummary(part.title, part.pages, points))
+            text = f"{listed(points, language)}\n"
+            yield Piece(text if whole else f"{head(told[-1], language)}\n{text}\n")
+        overview = told[0].points
         if not whole:
             yield Stage(StageName.SUMMARISING, len(parts), len(parts) + 1)
-            overview = self._overview(document, [s.text for s in done], language, per_whole)
-            yield Piece(f"{phrases(language).overview_title}\n{overview}\n")
+            chosen = self._overview(document, parts, found, per_whole)
+            overview = self._translated(chosen, document, language)
+            yield Piece(f"{phrases(language).overview_title}\n{listed(overview, language)}\n")
         yield Summary(
             document=document,
             language=language,
             overview=overview,
-            sections=() if whole else tuple(done),
-            plan=self._plan(document, parts),
-            pages_read=tuple(sorted({p for part in parts for c in part.chunks for p in c.pages})),
+            sections=() if whole else tuple(told),
+            plan=self._plan(document, parts, left_out),
             kept=self._written_anew == 0,
             model=self._model.name,
         )
@@ -139,64 +171,117 @@ class Summarizer:
 
     def _parts(self, chunks: Sequence[Chunk]) -> list[Section]:
         """Return the document as one part when it fits the window wisely, else its sections."""
-        most = SENTENCES[Length.LONG][1] * TOKENS_PER_SENTENCE
+        most = POINTS[Length.LONG][1] * TOKENS_PER_POINT
         framing = self._model.count(SUMMARY_RULES) + 8 * TEMPLATE_TOKENS
         room = self._model.effective_tokens - most - framing
         if sum(self._model.count(chunk.text) + 1 for chunk in chunks) <= room:
             return [Section(_title(chunks), tuple(chunks))]
         return sections(chunks, self._model.count, min(room, SECTION_TOKENS))
 
-    def _part(self, document: Document, part: Section, language: str, sentences: int) -> str:
+    def _part(self, document: Document, part: Section, points: int) -> tuple[Point, ...]:
         where = f"{document.title}: {part.title}" if part.title else document.title
-        messages = summary_messages(part.text, language, sentences=sentences, where=where)
-        return self._written(document, messages, language, sentences)
+        messages = summary_messages(part.text, document.language, points=points, where=where)
+        return self._points(document, part.chunks, messages, points)
 
     def _overview(
-        self, document: Document, texts: Sequence[str], language: str, sentences: int
-    ) -> str:
-        """Summarise the summaries, in rounds when they are too many for one window."""
+        self,
+        document: Document,
+        parts: Sequence[Section],
+        found: Sequence[tuple[Point, ...]],
+        points: int,
+    ) -> tuple[Point, ...]:
+        """Choose among the points of all parts, in rounds when they do not fit one window."""
+        starts = [point.citation.char_start for few in found for point in few if point.citation]
+        cited = [
+            chunk
+            for part in parts
+            for chunk in part.chunks
+            if any(chunk.char_start <= start < chunk.char_end for start in starts)
+        ]
+
+        def chosen(texts: Sequence[str], points: int) -> tuple[Point, ...]:
+            messages = overview_messages(texts, document.language, points=points)
+            return self._points(document, cited, messages, points)
+
         room = self._model.effective_tokens // 2
+        texts = [f"{part.title}\n{_bullets(few)}" for part, few in zip(parts, found, strict=True)]
         while len(texts) > 1 and sum(map(self._model.count, texts)) > room:
             rounds = _rounds(texts, self._model.count, room)
-            texts = [
-                self._written(document, overview_messages(few, language, sentences=4), language, 4)
-                for few in rounds
-            ]
-        messages = overview_messages(texts, language, sentences=sentences)
-        return self._written(document, messages, language, sentences)
+            texts = [_bullets(chosen(few, POINTS_PER_ROUND)) for few in rounds]
+        return chosen(texts, points)
 
-    def _written(
-        self, document: Document, messages: Sequence[Message], language: str, sentences: int
+    def _points(
+        self, document: Document, chunks: Sequence[Chunk], messages: Sequence[Message], points: int
+    ) -> tuple[Point, ...]:
+        """Return what the model writes, each point with the sentence of the chunks it stands on."""
+
+        def written() -> str:
+            reply = whole_sentences(self._list(messages, points))
+            citer = Citer([Passage(chunk, document, score=0.0) for chunk in chunks], self._embed)
+            made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
+            return json.dumps([asdict(point) for point in made])
+
+        return _loaded(self._kept(document, messages, written))
+
+    def _translated(
+        self, points: Sequence[Point], document: Document, language: str
+    ) -> tuple[Point, ...]:
+        """Return the points in the language; one that cannot be brought into it as it was."""
+        return tuple(
+            Point(self._in_language(point.text, document, language), point.citation)
+            for point in points
+        )
+
+    def _in_language(self, text: str, document: Document, language: str) -> str:
+        spoken = languages.written_in(text) or document.language
+        if spoken == language:
+            return text
+        messages = translation_messages(text, language)
+        limit = TRANSLATION_GROWTH * self._model.count(text) + TOKENS_PER_POINT
+
+        def written() -> str:
+            return whole_sentences("".join(self._stream(messages, "", limit)))
+
+        translated = self._kept(document, messages, written)
+        known = language not in PHRASES or languages.written_in(translated) in ("", language)
+        return translated if known and translated else text
+
+    def _kept(
+        self, document: Document, messages: Sequence[Message], write: Callable[[], str]
     ) -> str:
-        """Return what the model writes, or what it wrote for the same messages before."""
-        key = self._key(messages, sentences)
+        """Return what was kept for the same messages, or what is written now."""
+        key = self._key(messages)
         if (kept := self._store.kept(document.id, key)) is not None:
             return kept
-        text = self._in_language(messages, language, sentences)
+        text = write()
         self._store.keep(document.id, key, text)
         self._written_anew += 1
         return text
 
-    def _in_language(self, messages: Sequence[Message], language: str, sentences: int) -> str:
-        """Write, and write again with the first words given when the language strays."""
-        text = self._reply(messages, "", sentences)
-        if languages.written_in(text) in ("", language) or language not in PHRASES:
-            return text
-        again = self._reply(messages, phrases(language).reply_start, sentences)
-        return again if languages.written_in(again) == language else text
+    def _list(self, messages: Sequence[Message], points: int) -> str:
+        """Return a numbered list of at most so many points, and stop at the next."""
+        beyond = re.compile(rf"\n\s*{points + 1}[.)]\s")
+        text = FIRST_POINT
+        for piece in self._stream(messages, text, points * TOKENS_PER_POINT):
+            text += piece
+            if beyond.search(text):
+                break
+        return text
 
-    def _reply(self, messages: Sequence[Message], start: str, sentences: int) -> str:
+    def _stream(
+        self, messages: Sequence[Message], start: str, limit_tokens: int
+    ) -> Generator[str, None, Generation]:
         prompt = self._model.encode(messages, reply_start=start)
-        limit = sentences * TOKENS_PER_SENTENCE
-        pieces = self._model.stream(prompt, limit_tokens=limit, cancelled=self._cancelled)
-        return whole_sentences(start + "".join(pieces))
+        return self._model.stream(prompt, limit_tokens=limit_tokens, cancelled=self._cancelled)
 
-    def _key(self, messages: Sequence[Message], sentences: int) -> str:
+    def _key(self, messages: Sequence[Message]) -> str:
         said = "\x00".join(message.text for message in messages)
-        digest = sha256(f"{VERSION}\x00{sentences}\x00{said}".encode()).hexdigest()
+        digest = sha256(f"{VERSION}\x00{said}".encode()).hexdigest()
         return f"summary:{self._model.name}:{digest}"
 
-    def _plan(self, document: Document, parts: Sequence[Section]) -> ContextPlan:
+    def _plan(
+        self, document: Document, parts: Sequence[Section], left_out: Sequence[int]
+    ) -> ContextPlan:
         pages = sorted({page for part in parts for c in part.chunks for page in c.pages})
         return ContextPlan(
             mode=ContextMode.WHOLE if len(parts) == 1 else ContextMode.SECTIONS,
@@ -206,30 +291,56 @@ class Summarizer:
                 "documents": max(self._model.count(part.text) for part in parts),
                 "conversation": 0,
                 "question": 2 * TEMPLATE_TOKENS,
-                "answer": SENTENCES[Length.LONG][1] * TOKENS_PER_SENTENCE,
+                "answer": POINTS[Length.LONG][1] * TOKENS_PER_POINT,
             },
             pages_read=tuple((document.id, page) for page in pages),
+            pages_left_out=tuple((document.id, page) for page in left_out if page not in pages),
         )
 
 
 def markdown(summary: Summary) -> str:
     """Return the summary as a Markdown text with page references."""
-    words = phrases(summary.language)
-    lines = [f"# {summary.document.title}", "", summary.overview]
+    language = summary.language
+    lines = [f"# {summary.document.title}", "", listed(summary.overview, language)]
     for section in summary.sections:
-        where = _where(section.pages, words.page)
-        lines += ["", f"## {section.title or words.overview_title} ({where})", "", section.text]
+        lines += ["", f"## {head(section, language)}", "", listed(section.points, language)]
     return "\n".join(lines) + "\n"
 
 
-def _where(pages: tuple[int, int], label: str) -> str:
-    first, last = pages
-    return f"{label} {first}" if first == last else f"{label} {first}–{last}"
+def listed(points: Sequence[Point], language: str) -> str:
+    """Return the points as a Markdown list, each with its page where its support was found."""
+    label = phrases(language).page
+    return "\n".join(
+        f"- {point.text} ({label} {point.citation.page})"
+        if point.citation and point.citation.supported
+        else f"- {point.text}"
+        for point in points
+    )
 
 
-def _head(part: Section, language: str) -> str:
-    where = _where(part.pages, phrases(language).page)
-    return f"{part.title} ({where})" if part.title else where
+def _bullets(points: Sequence[Point]) -> str:
+    return "\n".join(f"- {point.text}" for point in points)
+
+
+def head(section: SectionSummary, language: str) -> str:
+    """Return the title and the pages of a section."""
+    label = phrases(language).page
+    first, last = section.pages
+    where = f"{label} {first}" if first == last else f"{label} {first}–{last}"
+    return f"{section.title} ({where})" if section.title else where
+
+
+def _without_apparatus(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[int]]:
+    """Return the chunks without lists of contents and sources, and the pages of those lists."""
+    body = [chunk for chunk in chunks if not _is_apparatus(chunk)]
+    if not body:
+        return list(chunks), []
+    return body, sorted({page for c in chunks if _is_apparatus(c) for page in c.pages})
+
+
+def _is_apparatus(chunk: Chunk) -> bool:
+    titles = chunk.heading.split(" › ")
+    return any(NUMBERING.sub("", title).strip(" :.").casefold() in APPARATUS for title in titles)
 
 
 def _chapter(chunk: Chunk) -> str:
@@ -240,6 +351,23 @@ def _title(chunks: Sequence[Chunk]) -> str:
     """Return the chapters the chunks begin and end in."""
     chapters = list(dict.fromkeys(_chapter(chunk) for chunk in chunks if chunk.heading))
     return " / ".join(chapters[:1] + chapters[1:][-1:])
+
+
+def _statements(reply: str) -> list[str]:
+    """Return the items of a reply, without their numbers, marks and introductions."""
+    lines = [_plain(line) for line in reply.split("\n")]
+    return list(dict.fromkeys(line for line in lines if line and not line.endswith(":")))
+
+
+def _plain(text: str) -> str:
+    return without_markers(ITEM.sub("", text)).replace("**", "").strip()
+
+
+def _loaded(kept: str) -> tuple[Point, ...]:
+    return tuple(
+        Point(value["text"], Citation(**value["citation"]) if value["citation"] else None)
+        for value in json.loads(kept)
+    )
 
 
 def whole_sentences(text: str) -> str:

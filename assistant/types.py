@@ -150,7 +150,7 @@ class Citation:
     """Where a claim stands.
 
     Attributes:
-        marker: the passage number `n` of `[n]` in the answer.
+        marker: the passage number `n` of `[n]` in the answer; in a summary, in its section.
         quote: the sentence of the page that supports the claim, as it stands in the text.
         char_start: offset of the quote in the document's text.
         claim: the sentence of the answer it supports.
@@ -196,7 +196,8 @@ class ContextPlan:
     Attributes:
         ledger: tokens for rules, documents, conversation, question and answer, in this order.
         pages_read: (document id, page) of every page the model is given text from.
-        pages_left_out: (document id, page) of found pages for which there was no room.
+        pages_left_out: (document id, page) of found pages for which there was no room; of a
+            summary, pages with nothing but lists of contents, terms or sources.
     """
 
     mode: ContextMode
@@ -263,6 +264,17 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Point:
+    """One statement of a summary, and the sentence it stands on where one was found.
+
+    The claim of the citation is the statement as it was written, in the document's language.
+    """
+
+    text: str
+    citation: Citation | None
+
+
+@dataclass(frozen=True)
 class SectionSummary:
     """Attributes:
     pages: first and last page the section touches.
@@ -270,24 +282,23 @@ class SectionSummary:
 
     title: str
     pages: tuple[int, int]
-    text: str
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
 class Summary:
     """Attributes:
-    overview: the summary of the whole; for a document read in one pass, all there is.
+    overview: the points of the whole; for a document read in one pass, all there is.
     sections: in reading order; empty for a document read in one pass.
-    pages_read: every page whose text was read, which is every page that has text.
+    plan: every page whose text was read, and those that only list contents, terms or sources.
     kept: True when nothing had to be read again.
     """
 
     document: Document
     language: str
-    overview: str
+    overview: tuple[Point, ...]
     sections: tuple[SectionSummary, ...]
     plan: ContextPlan
-    pages_read: tuple[int, ...]
     kept: bool
     model: str
 

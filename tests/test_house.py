@@ -55,7 +55,8 @@ PUBLIC = {
     "assistant.sentences": {"split", "split_long"},
     "assistant.settings": {"Settings", "default_home", "default_models"},
     "assistant.summarizing": {
-        "Length", "Section", "Summarizer", "markdown", "sections", "whole_sentences",
+        "Length", "Section", "Summarizer", "head", "listed", "markdown", "sections",
+        "whole_sentences",
     },
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",

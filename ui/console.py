@@ -128,13 +128,16 @@ def _source(citation: Citation) -> str:
 
 
 def coverage(summary: Summary) -> None:
-    """Say what was read for a summary."""
+    """Say what was read for a summary, and what was not."""
     kept = ", all kept from before" if summary.kept else ""
     parts = f"{len(summary.sections)} sections" if summary.sections else "one pass"
     ERRORS.print(
-        f"[dim]{summary.model}: {len(summary.pages_read)} of {summary.document.page_count} pages "
-        f"read in {parts}{kept}[/dim]"
+        f"[dim]{summary.model}: {len(summary.plan.pages_read)} of {summary.document.page_count} "
+        f"pages read in {parts}{kept}[/dim]"
     )
+    if summary.plan.pages_left_out:
+        pages = ", ".join(str(number) for _, number in summary.plan.pages_left_out)
+        ERRORS.print(f"[dim]not read: lists of contents, terms or sources (p. {pages})[/dim]")
 
 
 def outcome(result: Any) -> None:

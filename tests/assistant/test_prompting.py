@@ -36,10 +36,10 @@ def test_every_supported_language_has_every_phrase() -> None:
 @pytest.mark.parametrize("code", PHRASES)
 def test_phrases_are_in_their_language(code: str) -> None:
     words = PHRASES[code]
-    for text in (words.answer, words.summarise.format(sentences=3)):
+    for text in (words.answer, words.summarise.format(points=3)):
         assert languages.identify(text) == code
-    assert "{sentences}" in words.summarise
-    assert "{sentences}" in words.overview
+    assert "{points}" in words.summarise
+    assert "{points}" in words.overview
 
 
 def test_a_language_without_its_own_words_is_named_in_the_english_ones() -> None:
@@ -54,10 +54,10 @@ def test_the_language_instruction_comes_last(code: str) -> None:
     assert last.role is Role.USER
     assert last.text == question_text("How long is it?", code)
     assert last.text.endswith(phrases(code).answer)
-    summary = summary_messages("Some text.", code, sentences=3, where="Book")[-1].text
-    assert summary.endswith(phrases(code).summarise.format(sentences=3))
-    overview = overview_messages(["One.", "Two."], code, sentences=5)[-1].text
-    assert overview.endswith(phrases(code).overview.format(sentences=5))
+    summary = summary_messages("Some text.", code, points=3, where="Book")[-1].text
+    assert summary.endswith(phrases(code).summarise.format(points=3))
+    overview = overview_messages(["One.", "Two."], code, points=5)[-1].text
+    assert overview.endswith(phrases(code).overview.format(points=5))
 
 
 def test_rules_come_first_then_documents_then_the_conversation() -> None:

@@ -1,9 +1,10 @@
 """Summaries read everything, say what they read, and read nothing twice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,14 +15,14 @@ from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.errors import Cancelled
-from assistant.prompting import phrases
 from assistant.summarizing import Length, markdown, sections, whole_sentences
 from assistant.types import (
     Chunk,
     ContextMode,
     Document,
-    Message,
+    Generation,
     Piece,
+    Point,
     SectionSummary,
     Stage,
     Summary,
@@ -47,6 +48,10 @@ def run(
 ) -> list[Stage | Piece | Summary]:
     assistant = Assistant(model, HashEmbedder(), library)
     return list(assistant.summarize(book.id, **options))  # type: ignore[arg-type]
+
+
+def pages_read(summary: Summary) -> list[int]:
+    return [number for _, number in summary.plan.pages_read]
 
 
 def summary_of(events: Sequence[object]) -> Summary:
@@ -95,11 +100,11 @@ def test_what_fits_is_read_in_one_pass(library: Library) -> None:
     model = ScriptedModel(SAID)
     events = run(model, library, book)
     summary = summary_of(events)
-    assert (summary.overview, summary.sections) == (SAID, ())
-    assert (summary.plan.mode, summary.pages_read) == (ContextMode.WHOLE, (1, 2, 3))
+    assert ([point.text for point in summary.overview], summary.sections) == ([SAID], ())
+    assert (summary.plan.mode, pages_read(summary)) == (ContextMode.WHOLE, [1, 2, 3])
     assert len(model.asked) == 1
     assert "It is of granite." in model.asked[0][-1].text
-    assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == SAID
+    assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == f"- {SAID}"
 
 
 def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
@@ -107,8 +112,8 @@ def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
     model = ScriptedModel(SAID)
     summary = summary_of(run(model, library, book))
     assert summary.plan.mode is ContextMode.SECTIONS
-    assert summary.pages_read == tuple(range(1, PAGES + 1))
     assert summary.plan.pages_read == tuple((book.id, n) for n in range(1, PAGES + 1))
+    assert summary.plan.pages_left_out == ()
     assert len(summary.sections) > 1
     read = "\n".join(messages[-1].text for messages in model.asked)
     assert [n for n in range(PAGES) if f"Page {n} tells" not in read] == []
@@ -161,7 +166,7 @@ def test_summaries_of_any_size_fit_any_window(
     book = add(library, "\n\n".join(f"{BOOK.split(chr(10))[0]} {n}" for n in range(90)))
     model = ScriptedModel("All of it is told here at length. " * 60, window_tokens=window)
     summary = summary_of(run(model, library, book, length=length))
-    assert summary.pages_read == tuple(range(1, 91))
+    assert pages_read(summary) == list(range(1, 91))
 
 
 def test_too_many_summaries_are_summarised_in_rounds(library: Library) -> None:
@@ -172,15 +177,43 @@ def test_too_many_summaries_are_summarised_in_rounds(library: Library) -> None:
     assert "Each part tells a lot." in model.asked[-1][-1].text
 
 
-def test_a_summary_in_the_wrong_language_is_written_again(library: Library) -> None:
+def test_a_summary_in_another_language_translates_what_was_written_before(
+    library: Library,
+) -> None:
+    book = add(library, BOOK)
+    english = summary_of(run(ScriptedModel(SAID), library, book))
+    spanish = "El texto habla del puente y de su guardián."
+    model = ScriptedModel(spanish)
+    summary = summary_of(run(model, library, book, language="es"))
+    assert [messages[-1].text for messages in model.asked] == [SAID]
+    assert {p.text for section in summary.sections for p in section.points} == {spanish}
+    assert [s.points[0].citation for s in summary.sections] == [
+        s.points[0].citation for s in english.sections
+    ]
+
+
+def test_a_point_in_the_wrong_language_is_translated_and_the_others_stay(
+    library: Library,
+) -> None:
     book = add(library, "The bridge is old.\n\nIt is long.")
-    replies = iter(["The bridge is very old and it is long.", "El puente es muy viejo y es largo."])
+    replies = iter([
+        " El puente es muy viejo y es largo.\n2. The bridge is very old and it is long.",
+        "El puente, que es largo, es muy viejo.",
+    ])  # fmt: skip
+    model = ScriptedModel(lambda messages: next(replies))
+    summary = summary_of(run(model, library, book, language="es"))
+    assert [point.text for point in summary.overview] == [
+        "El puente es muy viejo y es largo.",
+        "El puente, que es largo, es muy viejo.",
+    ]
+    assert model.asked[1][-1].text == "The bridge is very old and it is long."
 
-    def reply(messages: Sequence[Message]) -> str:
-        return next(replies)
 
-    summary = summary_of(run(ScriptedModel(reply), library, book, language="es"))
-    assert summary.overview == f"{phrases('es').reply_start}El puente es muy viejo y es largo."
+def test_a_point_that_no_translation_brings_home_is_still_told(library: Library) -> None:
+    book = add(library, "The bridge is old.\n\nIt is long.")
+    english = "The bridge is very old and it is long."
+    summary = summary_of(run(ScriptedModel(english), library, book, language="es"))
+    assert [point.text for point in summary.overview] == [english]
 
 
 def test_a_summary_is_in_the_document_s_language_unless_told(library: Library) -> None:
@@ -195,12 +228,80 @@ def test_a_sentence_cut_by_the_limit_is_dropped() -> None:
     assert whole_sentences("Yes. " + "a sentence without any end " * 9).startswith("Yes. a")
 
 
+def test_points_lose_their_numbers_marks_and_introductions(library: Library) -> None:
+    book = add(library, "The bridge is old.\n\nIt is long.")
+    reply = " **The bridge** is old [3].\n\nIn detail:\n2) It is long.\n- It is of granite.\n3."
+    summary = summary_of(run(ScriptedModel(lambda messages: reply), library, book))
+    assert [point.text for point in summary.overview] == [
+        *("The bridge is old.", "It is long.", "It is of granite.")
+    ]
+
+
+def test_no_more_points_are_written_than_were_asked_for(library: Library) -> None:
+    book = add(library, "The bridge is old.\n\nIt is long.")
+    endless = " The bridge is old." + "".join(f"\n{n}. It has {n} arches." for n in range(2, 99))
+    written: list[str] = []
+
+    class Listening(ScriptedModel):
+        def stream(self, *args: Any, **options: Any) -> Generator[str, None, Generation]:
+            for piece in super().stream(*args, **options):
+                written.append(piece)
+                yield piece
+            raise AssertionError("the whole list was written")
+
+    summary = summary_of(run(Listening(endless), library, book, length=Length.SHORT))
+    assert [point.text for point in summary.overview][-1] == "It has 4 arches."
+    assert "".join(written).split("\n")[-1].strip() == "5. It"
+
+
+def test_each_point_names_the_page_of_the_sentence_it_stands_on(library: Library) -> None:
+    pages = ["The bridge over the river was built in 1862.", "It has 14 arches of pale granite."]
+    book = add(library, "\n\n".join(pages))
+    reply = " It has 14 arches of granite.\n2. The bridge was built in 1862.\n3. Cats sleep."
+    summary = summary_of(run(ScriptedModel(reply), library, book))
+    found = [point.citation for point in summary.overview]
+    assert [(c.page, c.quote) if c else None for c in found] == [(2, pages[1]), (1, pages[0]), None]
+    assert markdown(summary).endswith(
+        "- It has 14 arches of granite. (p. 2)\n- The bridge was built in 1862. (p. 1)\n"
+        "- Cats sleep.\n"
+    )
+
+
+def test_the_points_of_the_whole_name_pages_of_any_section(library: Library) -> None:
+    book = add(library, BOOK)
+    model = ScriptedModel("Page 31 tells of the bridge.")
+    summary = summary_of(run(model, library, book))
+    assert len(summary.sections) > 1
+    assert [point.citation.page for point in summary.overview if point.citation] == [32]
+
+
+def test_lists_of_contents_and_sources_are_not_read_and_named(library: Library) -> None:
+    text = "Bridge 4\n\nThe bridge is old.\n\nIt is long.\n\n[1] A. Mason: On bridges."
+    headings = ["Bridges › Contents", "1 The bridge", "1 The bridge", "2 References"]
+    book = add(library, text, headings=headings)
+    model = ScriptedModel(SAID)
+    summary = summary_of(run(model, library, book))
+    assert "Mason" not in model.asked[0][-1].text
+    assert pages_read(summary) == [2, 3]
+    assert summary.plan.pages_left_out == ((book.id, 1), (book.id, 4))
+
+
+def test_a_document_that_is_nothing_but_a_list_of_sources_is_read(library: Library) -> None:
+    book = add(library, "[1] A. Mason: On bridges.", headings=["Sources"])
+    summary = summary_of(run(ScriptedModel(SAID), library, book))
+    assert (pages_read(summary), summary.plan.pages_left_out) == ([1], ())
+
+
 def test_markdown_shows_title_overview_and_pages(library: Library) -> None:
     book = add(library, "The bridge is old.\n\nIt is long.", title="The bridge")
     summary = replace(
         summary_of(run(ScriptedModel(SAID), library, book)),
-        sections=(SectionSummary("One", (1, 1), "Old."), SectionSummary("Two", (2, 3), "Long.")),
+        sections=(
+            SectionSummary("One", (1, 1), (Point("Old.", None),)),
+            SectionSummary("Two", (2, 3), (Point("Long.", None), Point("Wide.", None))),
+        ),
     )
     assert markdown(summary) == (
-        f"# The bridge\n\n{SAID}\n\n## One (p. 1)\n\nOld.\n\n## Two (p. 2–3)\n\nLong.\n"
+        f"# The bridge\n\n- {SAID}\n\n## One (p. 1)\n\n- Old.\n\n"
+        "## Two (p. 2–3)\n\n- Long.\n- Wide.\n"
     )

@@ -36,7 +36,8 @@ def pages_of(text: str) -> list[Page]:
     return [Page(number, part) for number, part in enumerate(text.split("\n\n"), start=1)]
 
 
-def chunks_of(described: Document, text: str) -> list[Chunk]:
+def chunks_of(described: Document, text: str, headings: Sequence[str] = ()) -> list[Chunk]:
+    """The chunks of a text; `headings` gives each page's, or none."""
     whole = DocumentText.of(pages_of(text))
     return [
         Chunk(
@@ -46,26 +47,38 @@ def chunks_of(described: Document, text: str) -> list[Chunk]:
             char_start=whole.page_starts[ordinal],
             char_end=whole.page_starts[ordinal] + len(page.text),
             page_starts=((0, page.number),),
+            heading=headings[ordinal] if headings else "",
         )
         for ordinal, page in enumerate(pages_of(text))
     ]
 
 
 def stage(
-    library: Library, described: Document, text: str, *, embedder: Embedder = EMBEDDER
+    library: Library,
+    described: Document,
+    text: str,
+    *,
+    headings: Sequence[str] = (),
+    embedder: Embedder = EMBEDDER,
 ) -> None:
     """Do everything of adding but the last step."""
-    chunks = chunks_of(described, text)
+    chunks = chunks_of(described, text, headings)
     library.stage(described, pages_of(text), [])
     library.stage_chunks(chunks, embedder.embed_passages([chunk.text for chunk in chunks]))
 
 
 def add(
-    library: Library, text: str, *, title: str = "Notes", language: str = "en", path: str = ""
+    library: Library,
+    text: str,
+    *,
+    title: str = "Notes",
+    language: str = "en",
+    path: str = "",
+    headings: Sequence[str] = (),
 ) -> Document:
     described = document(text, title=title, language=language, path=path)
     with library.adding(lambda: None):
-        stage(library, described, text)
+        stage(library, described, text, headings=headings)
         library.publish(described)
     return described
 

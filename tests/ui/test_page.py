@@ -76,7 +76,7 @@ def test_a_document_is_summarised_and_says_how_much_was_read(page: AppTest) -> N
     page.run()
     next(button for button in page.button if button.label == "Summarise").click().run()
     assert not page.exception
-    assert any(c.value == "1 of 1 pages have text and were read." for c in page.caption)
+    assert any(c.value == "1 of 1 pages were read." for c in page.caption)
 
 
 def test_a_removed_document_is_gone(page: AppTest, tmp_path: Path) -> None:

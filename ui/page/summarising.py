@@ -1,14 +1,14 @@
 """The view that summarises a document, section by section as it is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import streamlit as st
 
 from assistant.errors import QuipuError
 from assistant.languages import NAMES, SUPPORTED
-from assistant.summarizing import Length, markdown
-from assistant.types import Piece, Stage, Summary
+from assistant.summarizing import Length, head, listed, markdown
+from assistant.types import Piece, Point, Stage, Summary
 from assistant.wiring import Workspace
 from ui.page.showing import plain
 
@@ -54,13 +54,21 @@ def _stream(events: Iterator[Any]) -> Summary:
 
 def _draw(summary: Summary) -> None:
     st.subheader(plain(summary.document.title), anchor=False)
-    st.markdown(plain(summary.overview))
+    st.markdown(_points(summary.overview, summary.language))
     for section in summary.sections:
-        first, last = section.pages
-        pages = f"p. {first}" if first == last else f"p. {first}–{last}"
-        st.markdown(f"**{plain(section.title)}** ({plain(pages)})")
-        st.markdown(plain(section.text))
-    read, total = len(summary.pages_read), summary.document.page_count
-    st.caption(f"{read} of {total} pages have text and were read.")
+        st.markdown(f"**{plain(head(section, summary.language))}**")
+        st.markdown(_points(section.points, summary.language))
+    read, left_out = summary.plan.pages_read, summary.plan.pages_left_out
+    st.caption(f"{len(read)} of {summary.document.page_count} pages were read." + _lists(left_out))
     name = f"summary-{summary.document.short_id}-{summary.language}.md"
     st.download_button("Download as Markdown", markdown(summary), file_name=name)
+
+
+def _points(points: Sequence[Point], language: str) -> str:
+    """Return the points as a list; only the marks of the list are Markdown."""
+    return "\n".join(f"- {plain(line[2:])}" for line in listed(points, language).split("\n"))
+
+
+def _lists(left_out: Sequence[tuple[str, int]]) -> str:
+    pages = ", ".join(str(number) for _, number in left_out)
+    return f" Not read: lists of contents, terms or sources (p. {pages})." if pages else ""
