@@ -93,12 +93,6 @@ class DocumentText:
         """Return the number of the page that holds the character at offset `char`."""
         return self.page_numbers[max(0, bisect_right(self.page_starts, char) - 1)]
 
-    def pages_between(self, char_start: int, char_end: int) -> tuple[int, ...]:
-        """Return the numbers of the pages that the span `[char_start, char_end)` touches."""
-        first = max(0, bisect_right(self.page_starts, char_start) - 1)
-        last = max(first, bisect_right(self.page_starts, max(char_start, char_end - 1)) - 1)
-        return self.page_numbers[first : last + 1]
-
 
 @dataclass(frozen=True)
 class Chunk:

@@ -49,6 +49,7 @@ PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "e
 # Module -> the functions and classes it offers.
 PUBLIC = {
     "assistant.assistant": {"Assistant", "turns"},
+    "assistant.locking": {"lock"},
     "assistant.planning": {"Packing", "pack"},
     "assistant.retrieving": {"fuse", "retrieve"},
     "assistant.rewriting": {"stands_alone", "usable"},

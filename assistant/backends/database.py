@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from filelock import FileLock, Timeout
 
 from assistant.errors import LibraryBusy, LibraryDamaged
+from assistant.locking import lock
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -115,16 +116,8 @@ class Database:
     @contextmanager
     def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold the right to take documents in; call `waiting` once if another process has it."""
-        lock = FileLock(self._folder / "adding.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
+        with lock(self._folder / "adding.lock", waiting):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

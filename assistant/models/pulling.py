@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from assistant.errors import NoNetwork, NoSpace, WrongHash
+from assistant.locking import lock
 from assistant.models.catalogue import (
     HubFile,
     HubFolder,
@@ -137,16 +136,9 @@ def pull_lock(folder: Path, name: str, report: Report) -> Iterator[None]:
     """Be the only process that pulls `name`; wait for another one and say so."""
     path = partial_folder(folder, name).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        report(PullProgress(0, 0, 0.0, None, "another Quipu is fetching this model: waiting"))
-        lock.acquire()
-    try:
+    note = PullProgress(0, 0, 0.0, None, "another Quipu is fetching this model: waiting")
+    with lock(path, lambda: report(note)):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
