@@ -5,6 +5,7 @@ retrieve → plan → messages → generate (stream) → cite and check
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, TypeAlias
@@ -146,7 +147,10 @@ class Assistant:
     def _start(self, question: str, language: str, cancelled: Cancelled) -> _Run:
         """Load what is not loaded yet, apart from the time that the question takes."""
         begin = time.perf_counter()
-        _ = self._model.window_tokens, self._embedder.dimensions
+        with ThreadPoolExecutor(1) as other:  # one reads its file while the other is imported
+            model = other.submit(lambda: self._model.window_tokens)
+            _ = self._embedder.dimensions
+            model.result()
         start = time.perf_counter()
         return _Run(question, language, cancelled, start=start, load_s=start - begin)
 
@@ -224,7 +228,7 @@ class Assistant:
         prompt = self._model.encode(messages, reply_start=reply_start)
         yield Stage(StageName.WRITING)
         stream = self._model.stream(prompt, limit_tokens=ANSWER_TOKENS, cancelled=run.cancelled)
-        citer = Citer(packing.passages, self._embedder.embed_queries)
+        citer = Citer(packing.passages, self._embedder.embed_queries, question=run.searched)
         text = ""
         for piece in citer.mark(chain([reply_start], _noting(stream, run))):
             text += piece

@@ -1,15 +1,18 @@
 """From a reply to citations: each claim to the sentence of a page that supports it. Pure.
 
 A small model's `[2]` is a hint, not a proof. Its markers are taken out of the stream; every
-sentence, once whole, is held against the sentences of the passages by meaning and by its figures
-and names; the best match is the quote, the quote's place gives the page, and our own marker is
-put behind the sentence. Knows nothing of models or stores.
+sentence, once whole, is held against the sentences of the passages by meaning and by its figures,
+names and rare words; the best match is the quote, the quote's place gives the page, and our own
+marker is put behind the sentence. Knows nothing of models or stores.
 """
 
+import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -22,7 +25,7 @@ Embed: TypeAlias = Callable[[Sequence[str]], Matrix]  # n texts -> (n, dim), row
 MARKERS: Final = re.compile(r"\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 OPEN_MARKER: Final = re.compile(r"\s*(?:\[[\d,; ]{0,40})?$")
 NUMBER: Final = re.compile(
-    r"(?<![A-Za-z_\d])(?:"  # the digits of Q4_0 are no figures
+    r"(?<![A-Za-z_\d])(?<!\w\()(?:"  # the digits of Q4_0 and of the page ls(1) are no figures
     r"\d{1,3}(?:[.,\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 12 000, 1.234,50
     r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?(?!\d)"  # 1,00,000, as in India
     r"|\d+(?:[.,]\d+)?)"
@@ -33,6 +36,12 @@ CODE: Final = re.compile(r"[\w.~-]*(?:[/_@][\w.~-]+)+")  # paths, addresses, ide
 COSINE_RANGE: Final = (0.75, 0.95)
 FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is meaning
 FIGURE_WEIGHT: Final = 2  # of a figure against a name
+ASKED_SHARE: Final = 0.25  # of these weights, for what the question said already
+TERM_CHARS: Final = 4  # of a word that may be recognised in another language; "par" is in many
+TERM_WEIGHT: Final = 0.25  # of such a word, for each e-fold that it is rarer in the passages
+SENTENCE_ENDS: Final = ".!?…:;।。！？"
+JOINED_CHARS: Final = 240  # rows of a table are no sentence
+NAMES_FOUND: Final = 0.5  # of the names of a claim, at least; others may be translated
 NAMED_BONUS: Final = 0.08  # for a passage that the model named itself
 SUPPORTED: Final = 0.45
 LISTED: Final = 0.25  # a match below this is none
@@ -47,16 +56,23 @@ class _Candidate:
     start: int
     text: str
 
+    @cached_property
+    def facts(self) -> set[str]:
+        return numbers_of(self.text) | _words(self.text)
+
 
 class Citer:
     """Cites the sentences of one reply, in the order in which they are written.
 
-    Markers count the passages used, from 1, in the order of their first use.
+    Markers count the passages used, from 1, in the order of their first use. Figures and names
+    that the reply only repeats from the question prove little.
     """
 
-    def __init__(self, passages: Sequence[Passage], embed: Embed) -> None:
+    def __init__(self, passages: Sequence[Passage], embed: Embed, *, question: str = "") -> None:
         self._embed = embed
+        self._asked = numbers_of(question) | _words(question)
         self._candidates = [c for passage in passages for c in _sentences(passage)]
+        self._seen = Counter(fact for candidate in self._candidates for fact in candidate.facts)
         self._vectors: Matrix | None = None
         self._citations: list[Citation] = []
         self._used: list[int] = []
@@ -109,9 +125,10 @@ class Citer:
             return None
         if self._vectors is None:
             self._vectors = self._embed([candidate.text for candidate in self._candidates])
+        weights = self._weights(claim)
         cosines: Vector = self._vectors @ self._embed([claim])[0]  # (m, dim) @ (dim,) -> (m,)
         strengths = [
-            _strength(claim, candidate, float(cosine))
+            self._strength(weights, candidate, float(cosine))
             + (NAMED_BONUS if candidate.passage.number in named else 0.0)
             for candidate, cosine in zip(self._candidates, cosines, strict=True)
         ]
@@ -119,13 +136,39 @@ class Citer:
         strength = min(1.0, strengths[best])
         return self._citation(claim, self._candidates[best], strength)
 
+    def _weights(self, claim: str) -> dict[str, float]:
+        """Return what the claim can be recognised by, figures, names and rare words, weighed."""
+        weights: dict[str, float] = {}
+        for word in _words(claim):
+            if len(word) >= TERM_CHARS and (seen := self._seen[word]):
+                weights[word] = TERM_WEIGHT * math.log(len(self._candidates) / seen)
+        weights |= dict.fromkeys(_names(claim), 1.0)
+        weights |= dict.fromkeys(numbers_of(claim), FIGURE_WEIGHT)
+        return weights
+
+    def _strength(
+        self, weights: Mapping[str, float], candidate: _Candidate, cosine: float
+    ) -> float:
+        low, high = COSINE_RANGE
+        meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
+        full = sum(weights.values())
+        if not full:
+            return meaning
+        told = {
+            fact: weight * (ASKED_SHARE if fact in self._asked else 1)
+            for fact, weight in weights.items()
+        }
+        found = sum(weight for fact, weight in told.items() if fact in candidate.facts)
+        share = FACTS_SHARE * sum(told.values()) / full
+        return (1 - share) * meaning + share * found / sum(told.values())
+
     def _citation(self, claim: str, candidate: _Candidate, strength: float) -> Citation | None:
         if strength < LISTED:
             return None
         chunk, document = candidate.passage.chunk, candidate.passage.document
         if candidate.passage.number not in self._used:
             self._used.append(candidate.passage.number)
-        has_figures = numbers_of(claim) <= numbers_of(chunk.text)
+        has_facts = numbers_of(claim) <= numbers_of(chunk.text) and _has_names(claim, chunk.text)
         return Citation(
             marker=self._used.index(candidate.passage.number) + 1,
             document_id=document.id,
@@ -135,7 +178,7 @@ class Citer:
             char_start=chunk.char_start + candidate.start,
             claim=claim,
             strength=round(strength, 3),
-            supported=strength >= SUPPORTED and has_figures,
+            supported=strength >= SUPPORTED and has_facts,
         )
 
 
@@ -168,7 +211,7 @@ def _hold_open_marker(text: str) -> tuple[str, str]:
 def _sentences(passage: Passage) -> list[_Candidate]:
     text = passage.chunk.text
     titles = passage.chunk.heading.split(" › ")
-    trimmed = [(start, text[start:end].strip()) for start, end in split(text)]
+    trimmed = [(start, text[start:end].strip()) for start, end in _joined(text)]
     return [
         _Candidate(passage, start, sentence)
         for start, sentence in trimmed
@@ -176,21 +219,27 @@ def _sentences(passage: Passage) -> list[_Candidate]:
     ] or [_Candidate(passage, 0, text.strip())]
 
 
-def _strength(claim: str, candidate: _Candidate, cosine: float) -> float:
-    low, high = COSINE_RANGE
-    meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
-    figures, names = numbers_of(claim), _names(claim)
-    if not figures and not names:
-        return meaning
-    found = FIGURE_WEIGHT * len(figures & numbers_of(candidate.text))
-    found += len(names & _words(candidate.text))
-    share = found / (FIGURE_WEIGHT * len(figures) + len(names))
-    return (1 - FACTS_SHARE) * meaning + FACTS_SHARE * share
+def _joined(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences; one that a line end cut before a small letter is whole."""
+    spans: list[tuple[int, int]] = []
+    for start, end in split(text):
+        open_before = spans and text[spans[-1][0] : start].rstrip()[-1:] not in SENTENCE_ENDS
+        short = spans and end - spans[-1][0] <= JOINED_CHARS
+        if open_before and short and text[start : start + 1].islower():
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def _names(text: str) -> set[str]:
     """Return the names and codes of a claim, which are the same in any language."""
     return {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
+
+
+def _has_names(claim: str, text: str) -> bool:
+    names = _names(claim)
+    return len(names & _words(text)) >= NAMES_FOUND * len(names)
 
 
 def _words(text: str) -> set[str]:

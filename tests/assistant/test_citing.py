@@ -62,6 +62,7 @@ def by_words(texts: Sequence[str]) -> Matrix:
         ("3.14159", {"3.14159"}),
         ("no figure", set()),
         ("Q4_0 takes 780MB", {"780"}),
+        ("see ls(1) and two pages (2)", {"2"}),
     ],
 )
 def test_figures_are_written_alike_across_languages(written: str, plain: set[str]) -> None:
@@ -166,10 +167,43 @@ def test_a_figure_that_is_not_in_the_text_is_not_supported() -> None:
     assert [c.supported for c in wrong] == [False]
 
 
+def test_a_claim_of_other_names_than_the_text_s_is_not_supported() -> None:
+    right = cite("The keeper of the bridge was called Ana Quispe.", [ACROSS])
+    wrong = cite("The keeper of the bridge was called Jane Miller.", [ACROSS])
+    assert [c.supported for c in right] == [True]
+    assert [c.supported for c in wrong] == [False]
+
+
+def test_what_the_question_said_proves_little() -> None:
+    table = passage("Cost of Andes 3.1 as its own page gives it in a table.", number=1, name="a")
+    rule = passage("Whoever sells it has to show a sign at the door.", number=2, name="b")
+    claim = "A seller of Andes 3.1 has to show a sign at the door."
+    question = "What has a seller of Andes 3.1 to show?"
+    told = Citer([table, rule], by_words, question=question).cite(claim)
+    untold = Citer([table, rule], by_words).cite(claim)
+    assert told is not None
+    assert untold is not None
+    assert (told.document, untold.document) == (rule.document.title, table.document.title)
+
+
 def test_a_figure_written_in_another_way_is_supported() -> None:
     source = passage("The valley has 12,000 people in 1.5 square miles of land.", number=1)
     cited = cite("The valley has 12 000 people in 1,5 square miles.", [source])
     assert [c.supported for c in cited] == [True]
+
+
+def test_a_sentence_cut_by_a_line_end_is_quoted_whole() -> None:
+    text = "Shells differ in much.\nYou can check a script by using\ncheckbashisms(1).\nGood."
+    cited = cite("El programa para un script es checkbashisms(1).", [passage(text, number=1)])
+    assert [c.quote for c in cited] == ["You can check a script by using\ncheckbashisms(1)."]
+
+
+def test_the_rows_of_a_table_are_not_one_sentence() -> None:
+    rows = [f"wool of llama number {n} spun and dyed in village {n}" for n in range(1, 30)]
+    source = passage("\n".join(rows), number=1)
+    cited = cite("The wool of llama number 17 is spun in village 17.", [source])
+    assert "17" in cited[0].quote
+    assert len(cited[0].quote) <= 240
 
 
 def test_a_path_is_cited_from_where_it_stands() -> None:
