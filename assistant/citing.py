@@ -38,7 +38,7 @@ FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is 
 FIGURE_WEIGHT: Final = 2  # of a figure against a name
 ASKED_SHARE: Final = 0.25  # of these weights, for what the question said already
 TERM_CHARS: Final = 4  # of a word that may be recognised in another language; "par" is in many
-TERM_WEIGHT: Final = 0.25  # of such a word, for each e-fold that it is rarer in the passages
+RARE_BONUS: Final = 0.25  # for all rare words of a claim; for the choice of the quote alone
 SENTENCE_ENDS: Final = ".!?…:;।。！？"
 JOINED_CHARS: Final = 240  # rows of a table are no sentence
 NAMES_FOUND: Final = 0.5  # of the names of a claim, at least; others may be translated
@@ -125,42 +125,39 @@ class Citer:
             return None
         if self._vectors is None:
             self._vectors = self._embed([candidate.text for candidate in self._candidates])
-        weights = self._weights(claim)
         cosines: Vector = self._vectors @ self._embed([claim])[0]  # (m, dim) @ (dim,) -> (m,)
+        rare = self._rare(claim)
         strengths = [
-            self._strength(weights, candidate, float(cosine))
+            self._strength(claim, candidate, float(cosine))
             + (NAMED_BONUS if candidate.passage.number in named else 0.0)
             for candidate, cosine in zip(self._candidates, cosines, strict=True)
         ]
-        best = int(np.argmax(strengths))
+        hints = [RARE_BONUS * _found(rare, candidate) for candidate in self._candidates]
+        best = int(np.argmax(np.add(strengths, hints)))
         strength = min(1.0, strengths[best])
         return self._citation(claim, self._candidates[best], strength)
 
-    def _weights(self, claim: str) -> dict[str, float]:
-        """Return what the claim can be recognised by, figures, names and rare words, weighed."""
-        weights: dict[str, float] = {}
-        for word in _words(claim):
-            if len(word) >= TERM_CHARS and (seen := self._seen[word]):
-                weights[word] = TERM_WEIGHT * math.log(len(self._candidates) / seen)
-        weights |= dict.fromkeys(_names(claim), 1.0)
-        weights |= dict.fromkeys(numbers_of(claim), FIGURE_WEIGHT)
-        return weights
-
-    def _strength(
-        self, weights: Mapping[str, float], candidate: _Candidate, cosine: float
-    ) -> float:
+    def _strength(self, claim: str, candidate: _Candidate, cosine: float) -> float:
+        """Return how well the candidate supports the claim: by meaning, figures and names."""
         low, high = COSINE_RANGE
         meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
-        full = sum(weights.values())
+        figures = numbers_of(claim)
+        full = {f: FIGURE_WEIGHT if f in figures else 1 for f in figures | _names(claim)}
         if not full:
             return meaning
-        told = {
-            fact: weight * (ASKED_SHARE if fact in self._asked else 1)
-            for fact, weight in weights.items()
+        weights = {f: w * (ASKED_SHARE if f in self._asked else 1) for f, w in full.items()}
+        share = FACTS_SHARE * sum(weights.values()) / sum(full.values())
+        return (1 - share) * meaning + share * _found(weights, candidate)
+
+    def _rare(self, claim: str) -> dict[str, float]:
+        """Return the words of the claim that stand in the passages, weighed by how rarely."""
+        seen = {word: self._seen[word] for word in _words(claim) if len(word) >= TERM_CHARS}
+        return {
+            word: math.log(len(self._candidates) / count)
+            * (ASKED_SHARE if word in self._asked else 1)
+            for word, count in seen.items()
+            if 0 < count < len(self._candidates)
         }
-        found = sum(weight for fact, weight in told.items() if fact in candidate.facts)
-        share = FACTS_SHARE * sum(told.values()) / full
-        return (1 - share) * meaning + share * found / sum(told.values())
 
     def _citation(self, claim: str, candidate: _Candidate, strength: float) -> Citation | None:
         if strength < LISTED:
@@ -235,6 +232,12 @@ def _joined(text: str) -> list[tuple[int, int]]:
 def _names(text: str) -> set[str]:
     """Return the names and codes of a claim, which are the same in any language."""
     return {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
+
+
+def _found(weights: Mapping[str, float], candidate: _Candidate) -> float:
+    """Return the share of the weights that the candidate holds; 0 when there are none."""
+    held = sum(weight for fact, weight in weights.items() if fact in candidate.facts)
+    return held / sum(weights.values()) if weights else 0.0
 
 
 def _has_names(claim: str, text: str) -> bool:

@@ -44,10 +44,11 @@ from assistant.types import (
     Summary,
 )
 
-VERSION: Final = "3"  # of the prompts: kept points of another version are not used
+VERSION: Final = "4"  # of the prompts: kept points of another version are not used
 SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
 TOKENS_PER_POINT: Final = 70
 TRANSLATION_GROWTH: Final = 3  # tokens of a translation for one of the text, at most
+ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the subject
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
 ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
@@ -180,7 +181,8 @@ class Summarizer:
 
     def _part(self, document: Document, part: Section, points: int) -> tuple[Point, ...]:
         where = f"{document.title}: {part.title}" if part.title else document.title
-        messages = summary_messages(part.text, document.language, points=points, where=where)
+        asked = points + ASKED_MORE
+        messages = summary_messages(part.text, document.language, points=asked, where=where)
         return self._points(document, part.chunks, messages, points)
 
     def _overview(
