@@ -24,6 +24,7 @@ Embed: TypeAlias = Callable[[Sequence[str]], Matrix]  # n texts -> (n, dim), row
 
 MARKERS: Final = re.compile(r"\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 OPEN_MARKER: Final = re.compile(r"\s*(?:\[[\d,; ]{0,40})?$")
+LABEL: Final = re.compile(r"(?:\d{1,2}|[a-z])[.)]|```\w*")  # of an item or of code, not a claim
 NUMBER: Final = re.compile(
     r"(?<![A-Za-z_\d])(?<!\w\()(?:"  # the digits of Q4_0 and of the page ls(1) are no figures
     r"\d{1,3}(?:[.,\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 12 000, 1.234,50
@@ -98,7 +99,8 @@ class Citer:
             while len(spans := split(sentence)) > 1:
                 end = spans[0][1]
                 whole = sentence[:end].rstrip()
-                yield whole[shown:] + self._marker(whole, named) + sentence[len(whole) : end]
+                marker = "" if LABEL.fullmatch(whole.strip()) else self._marker(whole, named)
+                yield whole[shown:] + marker + sentence[len(whole) : end]
                 sentence, shown, named = sentence[end:], 0, set()
             yield sentence[shown:]
             shown = len(sentence)

@@ -100,6 +100,13 @@ def test_the_models_markers_go_and_ours_come_behind_the_sentence() -> None:
     assert [(c.marker, c.page) for c in citer.citations] == [(1, 5), (2, 9)]
 
 
+def test_numbers_of_items_and_marks_of_code_are_no_claims() -> None:
+    reply = "1. The bridge was built in 1820.\n```sh\nThe wool is spun in every village.\n```"
+    marked = "".join(Citer([ACROSS, WOOL], by_words).mark([reply]))
+    assert marked.startswith("1. The bridge was built in 1820. [1]\n```sh\nThe wool")
+    assert "".join(Citer([ACROSS], by_words).mark(["1820."])) == "1820. [1]"
+
+
 def test_text_is_shown_as_it_comes() -> None:
     citer = Citer([WOOL], by_words)
     stream = citer.mark(iter(["Penguins", " eat", " [", "9", "]", " fish"]))
