@@ -15,7 +15,7 @@ demo: library
 	$(DEMO) ask "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?" \
 		--doc llama-report.pdf
 	@echo; echo '— A question in French about the same report —'
-	$(DEMO) ask "Quel pourcentage de code contenait le mélange final des textes ?" \
+	$(DEMO) ask "Que doit afficher celui qui distribue un produit contenant Llama 3.1 ?" \
 		--doc llama-report.pdf
 	@echo; echo '— The report summarised in French —'
 	$(DEMO) summarize llama-report.pdf --lang fr --length short
