@@ -32,11 +32,12 @@ NUMBER: Final = re.compile(
     r"|\d+(?:[.,]\d+)?)"
 )
 NAME: Final = re.compile(r"(?<![.!?…]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ][\w-]{2,}|\b\w*\d\w*[A-Za-z]\w*")
+WORD: Final = re.compile(r"(?=[\w-]*[^\W\d_])[\w-]{3,}")  # with a letter: 131,072 holds no word
 CODE: Final = re.compile(r"[\w.~-]*(?:[/_@][\w.~-]+)+")  # paths, addresses, identifiers
 # Cosines of multilingual-e5-small between unrelated and equal sentences, its usual range.
 COSINE_RANGE: Final = (0.75, 0.95)
 FACTS_SHARE: Final = 0.5  # of the strength, for figures and names; the rest is meaning
-FIGURE_WEIGHT: Final = 2  # of a figure against a name
+FIGURE_WEIGHT: Final = 2.0  # of a figure against a name
 ASKED_SHARE: Final = 0.25  # of these weights, for what the question said already
 TERM_CHARS: Final = 4  # of a word that may be recognised in another language; "par" is in many
 RARE_BONUS: Final = 0.25  # for all rare words of a claim; for the choice of the quote alone
@@ -128,9 +129,12 @@ class Citer:
         if self._vectors is None:
             self._vectors = self._embed([candidate.text for candidate in self._candidates])
         cosines: Vector = self._vectors @ self._embed([claim])[0]  # (m, dim) @ (dim,) -> (m,)
-        rare = self._rare(claim)
+        full = _weights(claim)
+        facts, rare = self._discounted(full), self._discounted(self._rare(claim))
+        share = FACTS_SHARE * sum(facts.values()) / sum(full.values()) if full else 0.0
         strengths = [
-            self._strength(claim, candidate, float(cosine))
+            (1 - share) * _meaning(float(cosine))
+            + share * _found(facts, candidate)
             + (NAMED_BONUS if candidate.passage.number in named else 0.0)
             for candidate, cosine in zip(self._candidates, cosines, strict=True)
         ]
@@ -139,27 +143,15 @@ class Citer:
         strength = min(1.0, strengths[best])
         return self._citation(claim, self._candidates[best], strength)
 
-    def _strength(self, claim: str, candidate: _Candidate, cosine: float) -> float:
-        """Return how well the candidate supports the claim: by meaning, figures and names."""
-        low, high = COSINE_RANGE
-        meaning = min(1.0, max(0.0, (cosine - low) / (high - low)))
-        figures = numbers_of(claim)
-        full = {f: FIGURE_WEIGHT if f in figures else 1 for f in figures | _names(claim)}
-        if not full:
-            return meaning
-        weights = {f: w * (ASKED_SHARE if f in self._asked else 1) for f, w in full.items()}
-        share = FACTS_SHARE * sum(weights.values()) / sum(full.values())
-        return (1 - share) * meaning + share * _found(weights, candidate)
+    def _discounted(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """Return the weights, less for what the question said already."""
+        return {f: w * (ASKED_SHARE if f in self._asked else 1) for f, w in weights.items()}
 
     def _rare(self, claim: str) -> dict[str, float]:
         """Return the words of the claim that stand in the passages, weighed by how rarely."""
         seen = {word: self._seen[word] for word in _words(claim) if len(word) >= TERM_CHARS}
-        return {
-            word: math.log(len(self._candidates) / count)
-            * (ASKED_SHARE if word in self._asked else 1)
-            for word, count in seen.items()
-            if 0 < count < len(self._candidates)
-        }
+        total = len(self._candidates)
+        return {word: math.log(total / n) for word, n in seen.items() if 0 < n < total}
 
     def _citation(self, claim: str, candidate: _Candidate, strength: float) -> Citation | None:
         if strength < LISTED:
@@ -236,6 +228,17 @@ def _names(text: str) -> set[str]:
     return {_fold(match[0]) for match in NAME.finditer(text)} | _codes(text)
 
 
+def _weights(claim: str) -> dict[str, float]:
+    """Return the figures and names of a claim, each with what it weighs."""
+    return dict.fromkeys(_names(claim), 1.0) | dict.fromkeys(numbers_of(claim), FIGURE_WEIGHT)
+
+
+def _meaning(cosine: float) -> float:
+    """Return how near two sentences are in meaning, from 0 to 1."""
+    low, high = COSINE_RANGE
+    return min(1.0, max(0.0, (cosine - low) / (high - low)))
+
+
 def _found(weights: Mapping[str, float], candidate: _Candidate) -> float:
     """Return the share of the weights that the candidate holds; 0 when there are none."""
     held = sum(weight for fact, weight in weights.items() if fact in candidate.facts)
@@ -248,7 +251,7 @@ def _has_names(claim: str, text: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    return {_fold(word) for word in re.findall(r"[\w-]{3,}", text)} | _codes(text)
+    return {_fold(match[0]) for match in WORD.finditer(text)} | _codes(text)
 
 
 def _codes(text: str) -> set[str]:

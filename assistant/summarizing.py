@@ -166,9 +166,7 @@ class Summarizer:
         )
 
     def _stage(self, part: Section, done: int, parts: int) -> Stage:
-        first, last = part.pages
-        note = str(first) if first == last else f"{first}–{last}"
-        return Stage(StageName.SUMMARISING, done, parts + (parts > 1), note)
+        return Stage(StageName.SUMMARISING, done, parts + (parts > 1), _range(part.pages))
 
     def _parts(self, chunks: Sequence[Chunk]) -> list[Section]:
         """Return the document as one part when it fits the window wisely, else its sections."""
@@ -242,7 +240,8 @@ class Summarizer:
         limit = TRANSLATION_GROWTH * self._model.count(text) + TOKENS_PER_POINT
 
         def written() -> str:
-            return whole_sentences("".join(self._stream(messages, "", limit)))
+            reply = whole_sentences("".join(self._stream(messages, "", limit)))
+            return " ".join(reply.split())  # a point is one line of a list
 
         translated = self._kept(document, messages, written)
         known = language not in PHRASES or languages.written_in(translated) in ("", language)
@@ -310,14 +309,15 @@ def markdown(summary: Summary) -> str:
 
 
 def listed(points: Sequence[Point], language: str) -> str:
-    """Return the points as a Markdown list, each with its page where its support was found."""
-    label = phrases(language).page
-    return "\n".join(
-        f"- {point.text} ({label} {point.citation.page})"
-        if point.citation and point.citation.supported
-        else f"- {point.text}"
-        for point in points
-    )
+    """Return the points as a Markdown list, with their pages."""
+    return "\n".join(f"- {with_page(point, language)}" for point in points)
+
+
+def with_page(point: Point, language: str) -> str:
+    """Return the text of a point, with its page where its support was found."""
+    if point.citation is None or not point.citation.supported:
+        return point.text
+    return f"{point.text} ({phrases(language).page} {point.citation.page})"
 
 
 def _bullets(points: Sequence[Point]) -> str:
@@ -326,18 +326,24 @@ def _bullets(points: Sequence[Point]) -> str:
 
 def head(section: SectionSummary, language: str) -> str:
     """Return the title and the pages of a section."""
-    label = phrases(language).page
-    first, last = section.pages
-    where = f"{label} {first}" if first == last else f"{label} {first}–{last}"
+    where = f"{phrases(language).page} {_range(section.pages)}"
     return f"{section.title} ({where})" if section.title else where
+
+
+def _range(pages: tuple[int, int]) -> str:
+    first, last = pages
+    return str(first) if first == last else f"{first}–{last}"
 
 
 def _without_apparatus(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[int]]:
     """Return the chunks without lists of contents and sources, and the pages of those lists."""
-    body = [chunk for chunk in chunks if not _is_apparatus(chunk)]
+    body: list[Chunk] = []
+    lists: list[Chunk] = []
+    for chunk in chunks:
+        (lists if _is_apparatus(chunk) else body).append(chunk)
     if not body:
-        return list(chunks), []
-    return body, sorted({page for c in chunks if _is_apparatus(c) for page in c.pages})
+        return lists, []
+    return body, sorted({page for chunk in lists for page in chunk.pages})
 
 
 def _is_apparatus(chunk: Chunk) -> bool:
@@ -376,5 +382,4 @@ def whole_sentences(text: str) -> str:
     """Return the text up to its last full sentence, when the limit cut one off."""
     text = text.strip()
     end = max(text.rfind(mark) for mark in ".!?।。…")
-    text = text[: end + 1] if end > len(text) * LEAST_KEPT else text
-    return re.sub(r"\n\s*(?:\d+[.)]|[-*•])\s*$", "", text).rstrip()  # an item that only began
+    return text[: end + 1] if end > len(text) * LEAST_KEPT else text

@@ -57,7 +57,7 @@ PUBLIC = {
     "assistant.settings": {"Settings", "default_home", "default_models"},
     "assistant.summarizing": {
         "Length", "Section", "Summarizer", "head", "listed", "markdown", "sections",
-        "whole_sentences",
+        "whole_sentences", "with_page",
     },
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",

@@ -193,6 +193,18 @@ def test_what_the_question_said_proves_little() -> None:
     assert (told.document, untold.document) == (rule.document.title, table.document.title)
 
 
+def test_a_part_of_a_figure_is_not_that_figure() -> None:
+    text = "The window holds 131,072 of the shortest words. The herd of Ana counts 131 animals."
+
+    def alike(texts: Sequence[str]) -> Matrix:
+        return np.tile(np.eye(1, 8, dtype=np.float32), (len(texts), 1))
+
+    citation = Citer([passage(text, number=1)], alike).cite("It is 131 by now.")
+
+    assert citation is not None
+    assert citation.quote == "The herd of Ana counts 131 animals."
+
+
 def test_a_figure_written_in_another_way_is_supported() -> None:
     source = passage("The valley has 12,000 people in 1.5 square miles of land.", number=1)
     cited = cite("The valley has 12 000 people in 1,5 square miles.", [source])

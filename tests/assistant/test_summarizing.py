@@ -183,7 +183,7 @@ def test_a_summary_in_another_language_translates_what_was_written_before(
     book = add(library, BOOK)
     english = summary_of(run(ScriptedModel(SAID), library, book))
     spanish = "El texto habla del puente y de su guardián."
-    model = ScriptedModel(spanish)
+    model = ScriptedModel(spanish.replace(" y ", "\ny "))
     summary = summary_of(run(model, library, book, language="es"))
     assert [messages[-1].text for messages in model.asked] == [SAID]
     assert {p.text for section in summary.sections for p in section.points} == {spanish}

@@ -7,7 +7,7 @@ import streamlit as st
 
 from assistant.errors import QuipuError
 from assistant.languages import NAMES, SUPPORTED
-from assistant.summarizing import Length, head, listed, markdown
+from assistant.summarizing import Length, head, markdown, with_page
 from assistant.types import Piece, Point, Stage, Summary
 from assistant.wiring import Workspace
 from ui.page.showing import plain
@@ -66,7 +66,7 @@ def _draw(summary: Summary) -> None:
 
 def _points(points: Sequence[Point], language: str) -> str:
     """Return the points as a list; only the marks of the list are Markdown."""
-    return "\n".join(f"- {plain(line[2:])}" for line in listed(points, language).split("\n"))
+    return "\n".join(f"- {plain(with_page(point, language))}" for point in points)
 
 
 def _lists(left_out: Sequence[tuple[str, int]]) -> str:
