@@ -1,4 +1,4 @@
-"""Takes the picture of the page for the README: `python scripts/take_picture.py HOME FILE`.
+"""Takes the picture of the page for the README: `python -m scripts.take_picture HOME FILE`.
 
 HOME is a library with the sample documents in it, as `make demo` leaves it in `.demo`.
 """
@@ -12,7 +12,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.ui.browser import ask, chromium, served_page
 
-QUESTION = "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
+QUESTION = "¿Qué debe mostrar quien distribuye un producto que contiene Llama 3.1?"
 
 
 def main(home: Path, picture: Path) -> None:
@@ -21,7 +21,7 @@ def main(home: Path, picture: Path) -> None:
         served_page(home) as address,
         chromium(Path(profile)) as driver,
     ):
-        ask(driver, address, QUESTION, until=", p. 34")
+        ask(driver, address, QUESTION, until=", p. 20")
         driver.find_element(By.XPATH, "//*[text()='Show the page']").click()
         WebDriverWait(driver, 60).until(lambda d: d.find_elements(By.CSS_SELECTOR, "img[src]"))
         WebDriverWait(driver, 5).until(lambda d: d.execute_script("return document.readyState"))
