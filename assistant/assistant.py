@@ -24,6 +24,7 @@ from assistant.prompting import (
     says_not_found,
 )
 from assistant.protocols import Cancelled, Embedder, LanguageModel, Store, never
+from assistant.reading import Reader
 from assistant.retrieving import retrieve
 from assistant.rewriting import stands_alone, usable
 from assistant.summarizing import Length, Summarizer
@@ -40,6 +41,7 @@ from assistant.types import (
     StageName,
     Summary,
     Timings,
+    Tokens,
 )
 
 PASSAGES: Final = 6  # asked of the search; the plan takes those that fit
@@ -71,6 +73,7 @@ class Assistant:
         self._embedder = embedder
         self._store = store
         self._centring = Centring(embedder)
+        self._reader = Reader(model, store)
 
     def ask(
         self,
@@ -141,8 +144,19 @@ class Assistant:
         found = self._store.document(document)
         wanted = languages.check(language) if language else found.language
         embed = self._embedder.embed_queries
-        summarizer = Summarizer(self._model, self._store, embed, cancelled)
+        summarizer = Summarizer(self._model, self._store, embed, self._reader, cancelled)
         yield from summarizer.summarize(found, wanted, length)
+
+    def prepare(self, document: str, *, cancelled: Cancelled = never) -> Iterator[Stage]:
+        """Read a document for all later questions; yield how far that is.
+
+        Args:
+            document: id, title or file name.
+
+        Raises:
+            UnknownDocument, AmbiguousDocument, ModelError, Cancelled.
+        """
+        yield from self._reader.read(self._store.document(document), cancelled)
 
     def _start(self, question: str, language: str, cancelled: Cancelled) -> _Run:
         """Load what is not loaded yet, apart from the time that the question takes."""
@@ -177,7 +191,7 @@ class Assistant:
             limit=PASSAGES,
             documents=documents,
         )
-        return pack(
+        packing = pack(
             run.searched,
             run.language,
             found,
@@ -186,6 +200,7 @@ class Assistant:
             window=self._model.effective_tokens,
             whole=bool(whole),
         )
+        return packing.recalled(self._reader.recall(packing.passages))
 
     def _whole(self, documents: Sequence[Document]) -> list[Passage]:
         """Return all passages of the documents when they are no more than a search would give."""
@@ -203,9 +218,11 @@ class Assistant:
         """Ask the model whether the passages hold the answer; what it reads stays read."""
         if not packing.passages:
             return False
-        prompt = self._model.encode(answerable_messages(run.searched, packing.passages))
+        prompt = self._prompt(answerable_messages(run.searched, packing.passages), packing)
         yield Stage(StageName.READING, 0, len(prompt))
-        choice = self._model.choose(prompt, ["Yes", "No"], cancelled=run.cancelled)
+        choice = self._model.choose(
+            prompt, ["Yes", "No"], readings=packing.readings, cancelled=run.cancelled
+        )
         run.costs.append(choice.cost)
         return choice.shares[0] >= ANSWERABLE_SHARE
 
@@ -225,15 +242,27 @@ class Assistant:
     ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
         """Yield the reply with its markers; return it with its citations."""
         messages = ask_messages(run.searched, packing.passages, run.language, packing.history)
-        prompt = self._model.encode(messages, reply_start=reply_start)
+        prompt = self._prompt(messages, packing, reply_start)
         yield Stage(StageName.WRITING)
-        stream = self._model.stream(prompt, limit_tokens=ANSWER_TOKENS, cancelled=run.cancelled)
+        stream = self._model.stream(
+            prompt,
+            limit_tokens=ANSWER_TOKENS,
+            readings=packing.readings,
+            cancelled=run.cancelled,
+        )
         citer = Citer(packing.passages, self._embedder.embed_queries, question=run.searched)
         text = ""
         for piece in citer.mark(chain([reply_start], _noting(stream, run))):
             text += piece
             yield Piece(piece)
         return text.strip(), citer.citations
+
+    def _prompt(
+        self, messages: Sequence[Message], packing: Packing, reply_start: str = ""
+    ) -> Tokens:
+        """Return what has to be read now: without the passages when they were read before."""
+        before, after = self._model.encode_apart(messages, reply_start=reply_start)
+        return after if packing.readings else before + after
 
     def _answer(
         self, text: str, citations: tuple[Citation, ...], packing: Packing, run: _Run

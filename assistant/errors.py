@@ -21,7 +21,8 @@
     │   │   ├── NoNetwork
     │   │   ├── NoSpace
     │   │   └── WrongHash
-    │   └── ContextOverflow
+    │   ├── ContextOverflow
+    │   └── NotKept
     ├── LibraryError
     │   ├── LibraryBusy
     │   ├── LibraryDamaged
@@ -159,6 +160,16 @@ class ContextOverflow(ModelError):
         super().__init__(
             f"The prompt needs {needed_tokens} tokens and the model's window holds "
             f"{window_tokens}: ask something shorter or choose a model with a larger window."
+        )
+
+
+class NotKept(ModelError):
+    """What was read of a document could not be kept."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(
+            f"There is no room on the disk to keep what was read of {title!r}: free some, or "
+            "clear what is kept with `quipu snapshots clear`."
         )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from assistant.errors import ContextOverflow
 from assistant.prompting import RULES, passage_text, question_text
 from assistant.protocols import Count
-from assistant.types import ContextMode, ContextPlan, Message, Passage
+from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading
 
 ANSWER_TOKENS: Final = 320  # four sentences in the languages that need the most tokens
 PASSAGE_TOKENS: Final = 1_800  # read in under 20 s at 100 tokens a second, two laptop cores
@@ -20,11 +20,28 @@ TEMPLATE_TOKENS: Final = 24  # that a chat template puts round one message; Llam
 
 @dataclass(frozen=True)
 class Packing:
-    """The plan with what it is for: numbered passages and the turns that fit."""
+    """The plan with what it is for: numbered passages and the turns that fit.
+
+    Attributes:
+        readings: the passages as the model read them before; none when it has to read them now.
+    """
 
     plan: ContextPlan
     passages: tuple[Passage, ...]
     history: tuple[Message, ...]
+    readings: tuple[Reading, ...] = ()
+
+    def recalled(self, readings: Sequence[Reading]) -> "Packing":
+        """Return the same passages as they were read before; no readings change nothing."""
+        if not readings:
+            return self
+        seen = sum(reading.seen_tokens for reading in readings)
+        plan = replace(
+            self.plan,
+            mode=ContextMode.KEPT,
+            ledger={**self.plan.ledger, "rules": 2 * TEMPLATE_TOKENS, "documents": seen},
+        )
+        return replace(self, plan=plan, readings=tuple(readings))
 
 
 def pack(

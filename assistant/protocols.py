@@ -14,6 +14,7 @@ from assistant.types import (
     Message,
     Page,
     Passage,
+    Reading,
     Tokens,
     Vector,
 )
@@ -57,15 +58,42 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def encode_apart(
+        self, messages: Sequence[Message], *, reply_start: str = ""
+    ) -> tuple[Tokens, Tokens]:
+        """Return the prompt as `encode` does, cut where the text of the first message ends."""
+        ...
+
+    def has_read(self, reading: Reading) -> bool:
+        """Tell whether `stream` would find this text read."""
+        ...
+
+    def read(
+        self,
+        reading: Reading,
+        *,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> bool:
+        """Read a text for later; return whether it could be kept.
+
+        Raises: as `stream`.
+        """
+        ...
+
     def stream(
         self,
         prompt: Tokens,
         *,
         limit_tokens: int,
+        readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         """Yield the reply piece by piece, greedily; return what it cost.
+
+        Args:
+            readings: what stands before the prompt, each read by itself; see `encode_apart`.
 
         Raises:
             ContextOverflow: prompt and limit exceed the window.
@@ -74,7 +102,12 @@ class LanguageModel(Protocol):
         ...
 
     def choose(
-        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+        self,
+        prompt: Tokens,
+        options: Sequence[str],
+        *,
+        readings: Sequence[Reading] = (),
+        cancelled: Cancelled = never,
     ) -> Choice:
         """Return how likely the reply begins with each option.
 

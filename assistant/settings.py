@@ -17,6 +17,11 @@ def default_models() -> Path:
     return Path(os.environ.get("QUIPU_MODELS") or user_cache_path("quipu") / "models")
 
 
+def default_quota() -> int:
+    """Bytes for what models kept of documents: `QUIPU_QUOTA_GB`, or 20 GB."""
+    return int(float(os.environ.get("QUIPU_QUOTA_GB") or 20) * 1e9)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Attributes:
@@ -25,6 +30,7 @@ class Settings:
     model: name of the chat model; None takes the best installed one that fits.
     embedder: name of the embedding model; None takes the library's own, else the starter.
     window_tokens: size of the context to open; None takes the model's effective window.
+    quota_bytes: of the disk, for what models kept of the documents they read.
     """
 
     home: Path = field(default_factory=default_home)
@@ -32,3 +38,4 @@ class Settings:
     model: str | None = None
     embedder: str | None = None
     window_tokens: int | None = None
+    quota_bytes: int = field(default_factory=default_quota)

@@ -9,7 +9,7 @@ summary reads nothing twice.
 import json
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -20,13 +20,16 @@ from assistant.planning import TEMPLATE_TOKENS
 from assistant.prompting import (
     FIRST_POINT,
     PHRASES,
-    SUMMARY_RULES,
+    chunk_text,
     overview_messages,
     phrases,
+    reading_text,
+    section_head,
     summary_messages,
     translation_messages,
 )
 from assistant.protocols import Cancelled, Count, LanguageModel, Store
+from assistant.reading import Reader, Section, pages_text, title_of, without_apparatus
 from assistant.types import (
     Chunk,
     Citation,
@@ -38,32 +41,20 @@ from assistant.types import (
     Passage,
     Piece,
     Point,
+    Reading,
     SectionSummary,
     Stage,
     StageName,
     Summary,
 )
 
-VERSION: Final = "4"  # of the prompts: kept points of another version are not used
-SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
+VERSION: Final = "5"  # of the prompts: kept points of another version are not used
 TOKENS_PER_POINT: Final = 70
 TRANSLATION_GROWTH: Final = 3  # tokens of a translation for one of the text, at most
 ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the subject
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
 ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
-NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
-# Headings of what only points elsewhere, in the supported languages; compared without case.
-APPARATUS: Final = frozenset({
-    "contents", "table of contents", "references", "bibliography", "sources", "works cited",
-    "index", "contenido", "contenidos", "índice", "índice general", "referencias", "bibliografía",
-    "fuentes", "table des matières", "sommaire", "références", "bibliographie", "inhalt",
-    "inhaltsverzeichnis", "literatur", "literaturverzeichnis", "quellen", "quellenverzeichnis",
-    "indice", "riferimenti", "riferimenti bibliografici", "bibliografia", "fonti", "sumário",
-    "referências", "referências bibliográficas", "fontes", "विषय-सूची", "संदर्भ", "सन्दर्भ",
-    "glossary", "glosario", "glossaire", "glossar", "glossario", "glossário", "शब्दावली",
-    "สารบัญ", "อภิธานศัพท์", "เอกสารอ้างอิง", "บรรณานุกรม",
-})  # fmt: skip
 
 
 class Length(StrEnum):
@@ -74,39 +65,6 @@ class Length(StrEnum):
 
 # Length -> (points a section, points of the whole)
 POINTS: Final = {Length.SHORT: (1, 4), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
-
-
-@dataclass(frozen=True)
-class Section:
-    """Consecutive chunks that are summarised together."""
-
-    title: str
-    chunks: tuple[Chunk, ...]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(chunk.text for chunk in self.chunks)
-
-    @property
-    def pages(self) -> tuple[int, int]:
-        return self.chunks[0].pages[0], self.chunks[-1].pages[-1]
-
-
-def sections(chunks: Sequence[Chunk], count: Count, limit_tokens: int) -> list[Section]:
-    """Return all chunks in order, grouped by their chapter as long as `limit_tokens` allow."""
-    groups: list[list[Chunk]] = []
-    used = 0
-    for chunk in chunks:
-        cost = count(chunk.text)
-        same = bool(groups) and _chapter(groups[-1][-1]) == _chapter(chunk)
-        fits = used + cost <= limit_tokens
-        if groups and fits and (same or used < limit_tokens // 3):
-            groups[-1].append(chunk)
-            used += cost
-        else:
-            groups.append([chunk])
-            used = cost
-    return [Section(_title(group), tuple(group)) for group in groups]
 
 
 def _rounds(texts: Sequence[str], count: Count, limit_tokens: int) -> list[list[str]]:
@@ -124,10 +82,16 @@ class Summarizer:
     """One summary in the making."""
 
     def __init__(
-        self, model: LanguageModel, store: Store, embed: Embed, cancelled: Cancelled
+        self,
+        model: LanguageModel,
+        store: Store,
+        embed: Embed,
+        reader: Reader,
+        cancelled: Cancelled,
     ) -> None:
         self._model = model
         self._store = store
+        self._reader = reader
         self._embed = embed
         self._cancelled = cancelled
         self._written_anew = 0
@@ -136,8 +100,7 @@ class Summarizer:
         self, document: Document, language: str, length: Length
     ) -> Iterator[Stage | Piece | Summary]:
         """Yield stages, the text of each part once it is whole, and last the summary."""
-        body, left_out = _without_apparatus(self._store.chunks(document.id))
-        parts = self._parts(body)
+        parts = self._parts(document)
         whole = len(parts) == 1
         per_section, per_whole = POINTS[length]
         found: list[tuple[Point, ...]] = []  # in the document's language
@@ -160,28 +123,36 @@ class Summarizer:
             language=language,
             overview=overview,
             sections=() if whole else tuple(told),
-            plan=self._plan(document, parts, left_out),
+            plan=self._plan(document, parts),
             kept=self._written_anew == 0,
             model=self._model.name,
         )
 
     def _stage(self, part: Section, done: int, parts: int) -> Stage:
-        return Stage(StageName.SUMMARISING, done, parts + (parts > 1), _range(part.pages))
+        return Stage(StageName.SUMMARISING, done, parts + (parts > 1), pages_text(part.pages))
 
-    def _parts(self, chunks: Sequence[Chunk]) -> list[Section]:
+    def _parts(self, document: Document) -> list[Section]:
         """Return the document as one part when it fits the window wisely, else its sections."""
-        most = POINTS[Length.LONG][1] * TOKENS_PER_POINT
-        framing = self._model.count(SUMMARY_RULES) + 8 * TEMPLATE_TOKENS
-        room = self._model.effective_tokens - most - framing
-        if sum(self._model.count(chunk.text) + 1 for chunk in chunks) <= room:
-            return [Section(_title(chunks), tuple(chunks))]
-        return sections(chunks, self._model.count, min(room, SECTION_TOKENS))
+        found = self._reader.sections(document)
+        whole = [chunk for section in found for chunk in section.chunks]
+        one = Section(title_of(whole), tuple(whole))
+        most = POINTS[Length.LONG][1] * TOKENS_PER_POINT + 8 * TEMPLATE_TOKENS
+        fits = self._tokens(document, one) + most <= self._model.effective_tokens
+        return [one] if fits else found
+
+    def _tokens(self, document: Document, part: Section) -> int:
+        return sum(reading.seen_tokens for reading in self._see(document, part))
+
+    def _see(self, document: Document, part: Section) -> list[Reading]:
+        """Return the whole part as the model reads it."""
+        return self._reader.see([Passage(chunk, document, score=0.0) for chunk in part.chunks])
 
     def _part(self, document: Document, part: Section, points: int) -> tuple[Point, ...]:
-        where = f"{document.title}: {part.title}" if part.title else document.title
-        asked = points + ASKED_MORE
-        messages = summary_messages(part.text, document.language, points=asked, where=where)
-        return self._points(document, part.chunks, messages, points)
+        head = section_head(document, part.title)
+        text = reading_text(head, [chunk_text(chunk) for chunk in part.chunks])
+        messages = summary_messages(text, document.language, points=points + ASKED_MORE)
+        read = self._see(document, part)
+        return self._points(document, part.chunks, messages, points, read)
 
     def _overview(
         self,
@@ -211,12 +182,21 @@ class Summarizer:
         return chosen(texts, points)
 
     def _points(
-        self, document: Document, chunks: Sequence[Chunk], messages: Sequence[Message], points: int
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        messages: Sequence[Message],
+        points: int,
+        read: Sequence[Reading] = (),
     ) -> tuple[Point, ...]:
-        """Return what the model writes, each point with the sentence of the chunks it stands on."""
+        """Return what the model writes, each point with the sentence of the chunks it stands on.
+
+        Args:
+            read: the first of the messages as it is read; none when it is read as it stands.
+        """
 
         def written() -> str:
-            reply = whole_sentences(self._list(messages, points))
+            reply = whole_sentences(self._list(messages, points, read))
             citer = Citer([Passage(chunk, document, score=0.0) for chunk in chunks], self._embed)
             made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
             return json.dumps([asdict(point) for point in made])
@@ -259,37 +239,45 @@ class Summarizer:
         self._written_anew += 1
         return text
 
-    def _list(self, messages: Sequence[Message], points: int) -> str:
+    def _list(self, messages: Sequence[Message], points: int, read: Sequence[Reading]) -> str:
         """Return a numbered list of at most so many points, and stop at the next."""
         beyond = re.compile(rf"\n\s*{points + 1}[.)]\s")
         text = FIRST_POINT
-        for piece in self._stream(messages, text, points * TOKENS_PER_POINT):
+        for piece in self._stream(messages, text, points * TOKENS_PER_POINT, read):
             text += piece
             if beyond.search(text):
                 break
         return text
 
     def _stream(
-        self, messages: Sequence[Message], start: str, limit_tokens: int
+        self,
+        messages: Sequence[Message],
+        start: str,
+        limit_tokens: int,
+        read: Sequence[Reading] = (),
     ) -> Generator[str, None, Generation]:
-        prompt = self._model.encode(messages, reply_start=start)
-        return self._model.stream(prompt, limit_tokens=limit_tokens, cancelled=self._cancelled)
+        before, after = self._model.encode_apart(messages, reply_start=start)
+        return self._model.stream(
+            after if read else before + after,
+            limit_tokens=limit_tokens,
+            readings=read,
+            cancelled=self._cancelled,
+        )
 
     def _key(self, messages: Sequence[Message]) -> str:
         said = "\x00".join(message.text for message in messages)
         digest = sha256(f"{VERSION}\x00{said}".encode()).hexdigest()
         return f"summary:{self._model.name}:{digest}"
 
-    def _plan(
-        self, document: Document, parts: Sequence[Section], left_out: Sequence[int]
-    ) -> ContextPlan:
+    def _plan(self, document: Document, parts: Sequence[Section]) -> ContextPlan:
+        _, left_out = without_apparatus(self._store.chunks(document.id))
         pages = sorted({page for part in parts for c in part.chunks for page in c.pages})
         return ContextPlan(
             mode=ContextMode.WHOLE if len(parts) == 1 else ContextMode.SECTIONS,
             window=self._model.effective_tokens,
             ledger={
-                "rules": self._model.count(SUMMARY_RULES),
-                "documents": max(self._model.count(part.text) for part in parts),
+                "rules": 0,
+                "documents": max(self._tokens(document, part) for part in parts),
                 "conversation": 0,
                 "question": 2 * TEMPLATE_TOKENS,
                 "answer": POINTS[Length.LONG][1] * TOKENS_PER_POINT,
@@ -326,39 +314,8 @@ def _bullets(points: Sequence[Point]) -> str:
 
 def head(section: SectionSummary, language: str) -> str:
     """Return the title and the pages of a section."""
-    where = f"{phrases(language).page} {_range(section.pages)}"
+    where = f"{phrases(language).page} {pages_text(section.pages)}"
     return f"{section.title} ({where})" if section.title else where
-
-
-def _range(pages: tuple[int, int]) -> str:
-    first, last = pages
-    return str(first) if first == last else f"{first}–{last}"
-
-
-def _without_apparatus(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[int]]:
-    """Return the chunks without lists of contents and sources, and the pages of those lists."""
-    body: list[Chunk] = []
-    lists: list[Chunk] = []
-    for chunk in chunks:
-        (lists if _is_apparatus(chunk) else body).append(chunk)
-    if not body:
-        return lists, []
-    return body, sorted({page for chunk in lists for page in chunk.pages})
-
-
-def _is_apparatus(chunk: Chunk) -> bool:
-    titles = chunk.heading.split(" › ")
-    return any(NUMBERING.sub("", title).strip(" :.").casefold() in APPARATUS for title in titles)
-
-
-def _chapter(chunk: Chunk) -> str:
-    return chunk.heading.split(" › ")[0]
-
-
-def _title(chunks: Sequence[Chunk]) -> str:
-    """Return the chapters the chunks begin and end in."""
-    chapters = list(dict.fromkeys(_chapter(chunk) for chunk in chunks if chunk.heading))
-    return " / ".join(chapters[:1] + chapters[1:][-1:])
 
 
 def _statements(reply: str) -> list[str]:

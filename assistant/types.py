@@ -176,10 +176,14 @@ class Message:
 
 
 class ContextMode(StrEnum):
-    """How the documents reach the model."""
+    """How the documents reach the model: all of them, passages read now, or passages read before.
+
+    SECTIONS is for summaries: one section after the other.
+    """
 
     WHOLE = "whole"
     PACKED = "packed"
+    KEPT = "kept"
     SECTIONS = "sections"
 
 
@@ -200,6 +204,45 @@ class ContextPlan:
     pages_read: tuple[tuple[str, int], ...] = ()
     pages_left_out: tuple[tuple[str, int], ...] = ()
     predicted_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text that a model reads from the start of its window, and what it then still sees of it.
+
+    Attributes:
+        tokens: all of the text, with whatever stands before it.
+        seen: [start, end) spans of tokens, ascending; the rest is read but hidden afterwards.
+        document_id: whose text it is.
+        note: what a reader is told it is.
+    """
+
+    tokens: tuple[int, ...]
+    seen: tuple[tuple[int, int], ...]
+    document_id: str
+    note: str = ""
+
+    @property
+    def seen_tokens(self) -> int:
+        return sum(end - start for start, end in self.seen)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A text that a model read and that is kept on disk.
+
+    Attributes:
+        model: fingerprint of the model and of how it read.
+        note: what a reader is told it is.
+        used_at: seconds since 1970.
+    """
+
+    document_id: str
+    model: str
+    note: str
+    tokens: int
+    size_bytes: int
+    used_at: float
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from assistant.assistant import Assistant
 from assistant.backends.chroma import ChromaIndex
 from assistant.backends.lazy import LazyEmbedder, LazyModel
-from assistant.backends.library import Library
+from assistant.backends.library import STATES, Library
+from assistant.backends.snapshots import Snapshots
 from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.models.catalogue import Role, load_catalogue
 from assistant.models.hardware import Machine, choose, largest_window, measure
@@ -85,6 +86,11 @@ def chat_model(settings: Settings) -> LanguageModel:
     return LazyModel(installed.name, lambda: _load_model(installed, settings))
 
 
+def snapshots(settings: Settings) -> Snapshots:
+    """Return what models kept of the documents they read."""
+    return Snapshots(settings.home / STATES, quota_bytes=settings.quota_bytes)
+
+
 def window_for(installed: InstalledModel, machine: Machine, wanted: int | None) -> int:
     """Return the window to open: what was asked for, else what the model reads well and fits."""
     most = largest_window(installed.entry, machine) or 2048
@@ -115,6 +121,8 @@ def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
         window_tokens=window,
         effective_tokens=window if settings.window_tokens else effective,
         threads=machine.cores,
+        sha256=installed.sha256,
+        snapshots=snapshots(settings),
     )
 
 

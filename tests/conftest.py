@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistant.backends.llama import LlamaModel
+from assistant.backends.snapshots import Snapshots
 from tests.tiny_llama import NotToBeHad, tiny_llama
 
 
@@ -50,11 +51,19 @@ def count(tokenizer: LlamaModel) -> Callable[[str], int]:
     return tokenizer.count
 
 
-def open_llama(path: Path, *, window_tokens: int = 4096) -> LlamaModel:
+def open_llama(
+    path: Path,
+    *,
+    window_tokens: int = 4096,
+    sha256: str = "",
+    snapshots: Snapshots | None = None,
+) -> LlamaModel:
     return LlamaModel(
         path,
         name="tiny",
         window_tokens=window_tokens,
         effective_tokens=window_tokens,
         threads=2,
+        sha256=sha256,
+        snapshots=snapshots,
     )

@@ -118,6 +118,25 @@ def _add_library(commands: Commands) -> None:
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     add.add_argument("--embedder", metavar="NAME", help="embedding model of a new library")
     add.add_argument("--json", action="store_true")
+    add.add_argument("--prepare", action="store_true", help="let the model read them right away")
+    _model_options(add)
+    prepare = _command(
+        commands,
+        "prepare",
+        "prepare",
+        "let the model read documents once for all later questions",
+        "quipu prepare report.pdf",
+    )
+    prepare.add_argument("document", nargs="*", metavar="DOC", help="id, title or file name")
+    prepare.add_argument("--all", action="store_true", help="every document of the library")
+    _model_options(prepare)
+    kept = commands.add_parser("snapshots", help="list and clear what models kept of documents")
+    actions = kept.add_subparsers(required=True, metavar="ACTION")
+    every = _command(actions, "list", "snapshots_list", "list what is kept", "quipu snapshots list")
+    every.add_argument("--json", action="store_true")
+    _command(
+        actions, "clear", "snapshots_clear", "remove all that is kept", "quipu snapshots clear"
+    )
     group = commands.add_parser("docs", help="list, show and remove documents")
     inner = group.add_subparsers(required=True, metavar="ACTION")
     listing = _command(inner, "list", "docs_list", "list the documents", "quipu docs list")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -86,13 +87,14 @@ def models_remove(options: argparse.Namespace) -> None:
 
 def doctor(options: argparse.Namespace) -> None:
     from assistant.models.hardware import measure
-    from assistant.wiring import engine_features, model_shelf, open_library
+    from assistant.wiring import engine_features, model_shelf, open_library, snapshots
 
     settings = settings_from(options)
     shelf = model_shelf(settings)
     library = open_library(settings)
     console.doctor(settings, measure(), engine_features(), shelf.installed())
     problems = library.check()
+    console.kept(snapshots(settings).listed(), settings.quota_bytes)
     print(f"library    {len(library.documents())} documents in {settings.home}")
     for problem in problems:
         print(f"           {problem}")
@@ -126,8 +128,50 @@ def add(options: argparse.Namespace) -> int:
         print("quipu: There is no file in there that can be read.", file=sys.stderr)
     if options.json:
         _print_json([_outcome_json(outcome) for outcome in outcomes])
+    if options.prepare:
+        _prepare(settings_from(options), [o.document.id for o in outcomes if o.document])
     failed = any(outcome.status is Status.FAILED for outcome in outcomes)
     return 1 if failed or not outcomes else 0
+
+
+def prepare(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_library
+
+    settings = settings_from(options)
+    documents = [document.id for document in open_library(settings).documents()]
+    if not options.all and not options.document:
+        raise UsageError("Name the documents to prepare, or say --all.")
+    _prepare(settings, documents if options.all else options.document)
+
+
+def _prepare(settings: Settings, documents: Sequence[str]) -> None:
+    """Let the model read the documents, and say how long that took."""
+    from assistant.wiring import open_workspace
+
+    workspace = open_workspace(settings)
+    for reference in documents:
+        document = workspace.library.document(reference)
+        start = time.monotonic()
+        with console.reading(document.title) as show, interruptible() as stopped:
+            for stage in workspace.assistant.prepare(document.id, cancelled=stopped):
+                show(stage)
+        print(f"prepared   {document.title} in {console.duration(time.monotonic() - start)}")
+
+
+def snapshots_list(options: argparse.Namespace) -> None:
+    from assistant.wiring import snapshots
+
+    kept = snapshots(settings_from(options)).listed()
+    if options.json:
+        return _print_json([asdict(snapshot) for snapshot in kept])
+    console.snapshot_table(kept)
+
+
+def snapshots_clear(options: argparse.Namespace) -> None:
+    from assistant.wiring import snapshots
+
+    freed = snapshots(settings_from(options)).clear()
+    print(f"{console.size(freed)} freed." if freed else "Nothing was kept.")
 
 
 def docs_list(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,16 @@ from assistant.models.hardware import Machine, largest_window
 from assistant.models.progress import PullProgress
 from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
-from assistant.types import Answer, Citation, Document, DocumentText, Piece, Stage, Summary
+from assistant.types import (
+    Answer,
+    Citation,
+    Document,
+    DocumentText,
+    Piece,
+    Snapshot,
+    Stage,
+    Summary,
+)
 
 ERRORS = Console(stderr=True, highlight=False)
 OUT = Console(highlight=False)
@@ -72,6 +82,22 @@ def adding() -> Iterator[Callable[[Any], None]]:
             )
 
         yield report
+
+
+@contextmanager
+def reading(title: str) -> Iterator[Callable[[Stage], None]]:
+    """Show pages and time left while a document is read."""
+    with _progress() as bars:
+        bar = bars.add_task(f"reading {title}", total=None, note="")
+        start = time.monotonic()
+
+        def show(stage: Stage) -> None:
+            speed = stage.done / (time.monotonic() - start)
+            left = f", {duration((stage.total - stage.done) / speed)} left" if speed else ""
+            pages = f"pages {stage.note}" if stage.note else ""
+            bars.update(bar, total=stage.total, completed=stage.done, note=f"{pages}{left}")
+
+        yield show
 
 
 @contextmanager
@@ -222,6 +248,24 @@ def doctor(
         print(f"           {model.name} ({size(model.entry.installed_bytes)}): {what}")
     if not installed:
         print("           none")
+
+
+def snapshot_table(kept: Sequence[Snapshot]) -> None:
+    if not kept:
+        print("Nothing is kept: `quipu prepare DOC` lets the model read a document for later.")
+        return
+    table = Table("text", "tokens", "size", "last used", box=None)
+    for snapshot in kept:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(snapshot.used_at))
+        table.add_row(snapshot.note, f"{snapshot.tokens:,}", size(snapshot.size_bytes), used)
+    OUT.print(table)
+
+
+def kept(snapshots: Sequence[Snapshot], quota: int) -> None:
+    """Print how much is kept of what was read."""
+    total = sum(snapshot.size_bytes for snapshot in snapshots)
+    texts = f"{len(snapshots)} texts, {size(total)}" if snapshots else "nothing"
+    print(f"kept       {texts} of at most {size(quota)}")
 
 
 def next_step(

@@ -9,14 +9,15 @@ import numpy as np
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import ContextOverflow
 from assistant.protocols import Cancelled, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Reading, Tokens
 
 
 class ScriptedModel:
     """Says what it is told to say, word by word; a token is a word or a mark.
 
     Attributes:
-        asked: the messages of every prompt that was encoded, in order.
+        asked: the messages of every prompt that was answered, in order.
+        seen: the readings that stood before every prompt that was answered, in order.
 
     Args of the constructor:
         knows: whether it prefers the first of the options it is given to choose from.
@@ -35,6 +36,9 @@ class ScriptedModel:
         self._name = name
         self._knows = knows
         self.asked: list[list[Message]] = []
+        self.seen: list[tuple[Reading, ...]] = []
+        self._read: set[tuple[int, ...]] = set()
+        self._encoded: list[Message] = []
 
     @property
     def name(self) -> str:
@@ -52,20 +56,46 @@ class ScriptedModel:
         return len(_words(text))
 
     def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
-        self.asked.append(list(messages))
+        self._encoded = list(messages)
         text = " ".join([*(message.text for message in messages), reply_start])
         return [zlib.crc32(word.encode()) for word in _words(text)]
+
+    def encode_apart(
+        self, messages: Sequence[Message], *, reply_start: str = ""
+    ) -> tuple[Tokens, Tokens]:
+        tokens = self.encode(messages, reply_start=reply_start)
+        first = self.count(messages[0].text)
+        return tokens[:first], tokens[first:]
+
+    def has_read(self, reading: Reading) -> bool:
+        return reading.tokens in self._read
+
+    def read(
+        self,
+        reading: Reading,
+        *,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> bool:
+        if cancelled():
+            raise Stopped
+        if report:
+            report(len(reading.tokens), len(reading.tokens))
+        self._read.add(reading.tokens)
+        return True
 
     def stream(
         self,
         prompt: Tokens,
         *,
         limit_tokens: int,
+        readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         if len(prompt) + limit_tokens > self._window:
             raise ContextOverflow(len(prompt) + limit_tokens, self._window)
+        self._note(readings)
         if report:
             report(len(prompt), len(prompt))
         pieces = re.findall(r"\s*\S+", self._reply(self.asked[-1]))[:limit_tokens]
@@ -76,16 +106,26 @@ class ScriptedModel:
         return Generation(len(prompt), 0, len(pieces), 0.01, 0.01)
 
     def choose(
-        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+        self,
+        prompt: Tokens,
+        options: Sequence[str],
+        *,
+        readings: Sequence[Reading] = (),
+        cancelled: Cancelled = never,
     ) -> Choice:
         if len(prompt) > self._window:
             raise ContextOverflow(len(prompt), self._window)
         if cancelled():
             raise Stopped
+        self._note(readings)
         others = 0.1 / max(1, len(options) - 1)
         chosen = 0 if self._knows else len(options) - 1
         shares = tuple(0.9 if i == chosen else others for i in range(len(options)))
         return Choice(shares, Generation(len(prompt), 0, 0, 0.01, 0.0))
+
+    def _note(self, readings: Sequence[Reading]) -> None:
+        self.asked.append(self._encoded)
+        self.seen.append(tuple(readings))
 
 
 class HashEmbedder:

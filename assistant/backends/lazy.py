@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Reading, Tokens
 
 T = TypeVar("T")
 
@@ -50,22 +50,49 @@ class LazyModel:
     def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
         return self._model.get().encode(messages, reply_start=reply_start)
 
+    def encode_apart(
+        self, messages: Sequence[Message], *, reply_start: str = ""
+    ) -> tuple[Tokens, Tokens]:
+        return self._model.get().encode_apart(messages, reply_start=reply_start)
+
+    def has_read(self, reading: Reading) -> bool:
+        return self._model.get().has_read(reading)
+
+    def read(
+        self,
+        reading: Reading,
+        *,
+        cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
+    ) -> bool:
+        return self._model.get().read(reading, cancelled=cancelled, report=report)
+
     def stream(
         self,
         prompt: Tokens,
         *,
         limit_tokens: int,
+        readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         return self._model.get().stream(
-            prompt, limit_tokens=limit_tokens, cancelled=cancelled, report=report
+            prompt,
+            limit_tokens=limit_tokens,
+            readings=readings,
+            cancelled=cancelled,
+            report=report,
         )
 
     def choose(
-        self, prompt: Tokens, options: Sequence[str], *, cancelled: Cancelled = never
+        self,
+        prompt: Tokens,
+        options: Sequence[str],
+        *,
+        readings: Sequence[Reading] = (),
+        cancelled: Cancelled = never,
     ) -> Choice:
-        return self._model.get().choose(prompt, options, cancelled=cancelled)
+        return self._model.get().choose(prompt, options, readings=readings, cancelled=cancelled)
 
 
 class LazyEmbedder:

@@ -5,6 +5,7 @@ of its own. Reading never waits for a lock; writing takes one that other process
 
     library.db   the truth, see database.py
     files/       the originals
+    states/      what models kept of the documents they read, see snapshots.py
     index/       the vector index
 """
 
@@ -38,6 +39,7 @@ from assistant.types import (
     Vector,
 )
 
+STATES = "states"  # folder in which there is one for each document
 INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
 OVERFETCH = 4  # hits asked of the index per wanted one: rows of removed documents are skipped
 
@@ -248,7 +250,7 @@ class Library:
         with self.database.locked():
             with self.database.transaction() as db:
                 self._delete(db, [document.id])
-            self.file(document).unlink(missing_ok=True)
+            self._drop_files(document)
             self._forget_traces()
 
     def close(self) -> None:
@@ -310,8 +312,12 @@ class Library:
                 (*_values(document)[1:], document.id),
             )
         for gone in old:
-            self.file(gone).unlink(missing_ok=True)
+            self._drop_files(gone)
         return bool(old)
+
+    def _drop_files(self, document: Document) -> None:
+        self.file(document).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / STATES / document.id, ignore_errors=True)
 
     def _write_words(self, db: Connection, document: Document) -> None:
         rows = db.execute(

@@ -54,7 +54,7 @@ def test_the_language_instruction_comes_last(code: str) -> None:
     assert last.role is Role.USER
     assert last.text == question_text("How long is it?", code)
     assert last.text.endswith(phrases(code).answer)
-    summary = summary_messages("Some text.", code, points=3, where="Book")[-1].text
+    summary = summary_messages("Some text.", code, points=3)[-1].text
     assert summary.endswith(phrases(code).summarise.format(points=3))
     overview = overview_messages(["One.", "Two."], code, points=5)[-1].text
     assert overview.endswith(phrases(code).overview.format(points=5))

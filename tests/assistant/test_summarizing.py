@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.errors import Cancelled
-from assistant.summarizing import Length, markdown, sections, whole_sentences
+from assistant.summarizing import Length, markdown, whole_sentences
 from assistant.types import (
-    Chunk,
     ContextMode,
     Document,
     Generation,
@@ -59,39 +56,6 @@ def summary_of(events: Sequence[object]) -> Summary:
     return events[-1]
 
 
-# sections
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["One", "One › a", "Two", ""]))),
-    st.integers(1, 200),
-)
-def test_every_chunk_is_in_exactly_one_section_and_in_order(
-    drawn: list[tuple[int, str]], limit: int
-) -> None:
-    chunks = [
-        Chunk("id", ordinal, "word " * words, 0, 1, ((0, ordinal + 1),), heading)
-        for ordinal, (words, heading) in enumerate(drawn)
-    ]
-    made = sections(chunks, lambda text: len(text.split()), limit)
-    assert [chunk for section in made for chunk in section.chunks] == chunks
-    for section in made:
-        words = sum(len(chunk.text.split()) for chunk in section.chunks)
-        assert words <= limit or len(section.chunks) == 1
-        assert section.pages == (section.chunks[0].pages[0], section.chunks[-1].pages[-1])
-
-
-def test_sections_follow_the_chapters_when_they_are_large_enough() -> None:
-    chunks = [
-        Chunk("id", n, "word " * 50, 0, 1, ((0, n + 1),), heading)
-        for n, heading in enumerate(["One", "One › a", "Two", "Two"])
-    ]
-    made = sections(chunks, lambda text: len(text.split()), 200)
-    assert [(section.title, section.pages) for section in made] == [
-        *(("One", (1, 2)), ("Two", (3, 4)))
-    ]
-
-
 # one summary
 
 
@@ -103,7 +67,7 @@ def test_what_fits_is_read_in_one_pass(library: Library) -> None:
     assert ([point.text for point in summary.overview], summary.sections) == ([SAID], ())
     assert (summary.plan.mode, pages_read(summary)) == (ContextMode.WHOLE, [1, 2, 3])
     assert len(model.asked) == 1
-    assert "It is of granite." in model.asked[0][-1].text
+    assert "It is of granite." in model.asked[0][0].text
     assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == f"- {SAID}"
 
 
@@ -115,7 +79,7 @@ def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
     assert summary.plan.pages_read == tuple((book.id, n) for n in range(1, PAGES + 1))
     assert summary.plan.pages_left_out == ()
     assert len(summary.sections) > 1
-    read = "\n".join(messages[-1].text for messages in model.asked)
+    read = "\n".join(messages[0].text for messages in model.asked)
     assert [n for n in range(PAGES) if f"Page {n} tells" not in read] == []
     assert summary.sections[0].pages[0] == 1
     for before, after in pairwise(summary.sections):

@@ -4,15 +4,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assistant.backends.llama import LlamaModel, describe
+from assistant.backends.snapshots import Snapshots
 from assistant.errors import Cancelled, ContextOverflow, UnusableModel
 from assistant.models.shelf import GgufFacts
 from assistant.protocols import never
-from assistant.types import Generation, Message, Role, Tokens
+from assistant.types import Generation, Message, Reading, Role, Tokens
 from tests.conftest import open_llama
 from tests.tiny_llama import HEAD_SIZE, KV_HEADS, LAYERS, WINDOW
 
@@ -364,3 +367,153 @@ def test_a_cut_file_is_refused(tiny_llama_path: Path, tmp_path: Path) -> None:
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnusableModel, match="not there"):
         open_llama(tmp_path / "gone.gguf")
+
+
+# what was read before
+
+
+def laid_apart(model: LlamaModel, *chunks: str, seen: Sequence[int] = ()) -> tuple[Reading, Tokens]:
+    """Return the rules and the chunks as one reading, and the tokens that follow it."""
+    parts = ["The rules.\n\n", *(f"{chunk}\n\n" for chunk in chunks)]
+    messages = [Message(Role.SYSTEM, "".join(parts)), Message(Role.USER, "How long is it?")]
+    tokens, rest = model.encode_apart(messages)
+    costs = [model.count(part) for part in parts]
+    ends = [len(tokens) - sum(costs[n + 1 :]) for n in range(len(costs))]
+    spans = [(0, ends[0])] + [
+        (ends[n], ends[n + 1]) for n in range(len(chunks)) if not seen or n in seen
+    ]
+    return Reading(tuple(tokens), tuple(spans), "doc", "Book, p. 1–3"), rest
+
+
+BRIDGE = ["The bridge is 91 metres long. " * 20, "Its keeper is Ana. " * 20, "It is old. " * 20]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Snapshots:
+    return Snapshots(tmp_path / "states", quota_bytes=10**9)
+
+
+def shares(model: LlamaModel, rest: Tokens, readings: Sequence[Reading] = ()) -> list[float]:
+    options = [" a", " the", "Yes", "No", " 91", "\n"]
+    return list(model.choose(rest, options, readings=readings).shares)
+
+
+def test_a_prompt_is_the_same_tokens_in_one_piece_and_apart(tokenizer: LlamaModel) -> None:
+    before, after = tokenizer.encode_apart(CONVERSATION, reply_start="It is")
+    assert before + after == tokenizer.encode(CONVERSATION, reply_start="It is")
+    other = [CONVERSATION[0], Message(Role.USER, "Who?")]
+    assert tokenizer.encode_apart(other)[0] == before
+
+
+@pytest.mark.parametrize("next_", ["x", "1", "(page 3)", "\u0301", "है", "。", "'s"])
+def test_tokens_of_parts_add_up_over_blank_lines(tokenizer: LlamaModel, next_: str) -> None:
+    first, second = "The bridge.  \n\n", f"{next_} and more\n\n"
+    assert tokenizer.count(first) + tokenizer.count(second) == tokenizer.count(first + second)
+
+
+def test_a_text_is_read_once_and_known_in_a_new_process(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE)
+    assert not model.has_read(reading)
+    assert model.read(reading)
+    model.close()
+    again = open_llama(tiny_llama_path, snapshots=kept)
+    assert again.has_read(reading)
+    _, cost = finish(again.stream(rest, limit_tokens=4, readings=[reading]))
+    assert cost.prompt_tokens == len(reading.tokens) + len(rest)
+    assert cost.prompt_tokens - cost.cached_tokens == len(rest)
+    again.close()
+
+
+def test_what_was_kept_says_nearly_what_reading_says(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE)
+    some, _ = laid_apart(model, *BRIDGE, seen=[1])
+    fresh = np.array(shares(model, [*reading.tokens, *rest]))
+    model.read(reading)
+    rounding = np.abs(shares(model, rest, [reading]) - fresh).max()
+    hiding = np.abs(shares(model, rest, [some]) - fresh).max()
+    assert rounding < 0.05 * hiding
+    model.close()
+
+
+def test_what_is_hidden_is_not_seen(tiny_llama_path: Path, kept: Snapshots) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    whole, rest = laid_apart(model, *BRIDGE)
+    some, _ = laid_apart(model, *BRIDGE, seen=[1])
+    model.read(whole)
+    assert model.has_read(some)
+    _, cost = finish(model.stream(rest, limit_tokens=1, readings=[some]))
+    assert cost.prompt_tokens == some.seen_tokens + len(rest) < len(whole.tokens)
+    assert shares(model, rest, [some]) != pytest.approx(shares(model, rest, [whole]), rel=0.02)
+    model.close()
+
+
+def test_several_texts_stand_before_one_question(tiny_llama_path: Path, kept: Snapshots) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    first, rest = laid_apart(model, *BRIDGE)
+    other, _ = laid_apart(model, "A herd of llamas. " * 30, "Wool is spun. " * 30)
+    second = replace(other, seen=other.seen[1:])
+    both = shares(model, rest, [first, second])
+    assert model.has_read(first)
+    assert model.has_read(other)
+    assert both != pytest.approx(shares(model, rest, [first]), rel=0.001)
+    assert both == pytest.approx(shares(model, rest, [first, second]), rel=0.02)
+    model.close()
+
+
+def test_a_follow_up_on_the_same_texts_reads_only_itself(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE, seen=[0, 2])
+    finish(model.stream(rest, limit_tokens=4, readings=[reading]))
+    kept.clear()
+    later = [*rest[:-4], *model.encode(CONVERSATION)[-8:]]
+    _, cost = finish(model.stream(later, limit_tokens=4, readings=[reading]))
+    assert cost.cached_tokens >= reading.seen_tokens + len(rest) - 4
+    model.close()
+
+
+def test_the_same_text_is_not_known_to_other_weights(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept, sha256="a")
+    reading, _ = laid_apart(model, *BRIDGE)
+    model.read(reading)
+    model.close()
+    other = open_llama(tiny_llama_path, snapshots=kept, sha256="b")
+    assert not other.has_read(reading)
+    other.close()
+
+
+def test_a_snapshot_that_broke_is_read_again(tiny_llama_path: Path, kept: Snapshots) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE)
+    model.read(reading)
+    right = shares(model, rest, [reading])
+    shares(model, rest)  # the cache holds something else
+    (file,) = kept.folder.glob("*/*/*.kv")
+    file.write_bytes(file.read_bytes()[:-1])
+    assert shares(model, rest, [reading]) == pytest.approx(right, rel=0.02)
+    model.close()
+
+
+def test_reading_without_a_place_to_keep_it_says_so(llama: LlamaModel) -> None:
+    reading, rest = laid_apart(llama, *BRIDGE)
+    assert not llama.read(reading)
+    assert finish(llama.stream(rest, limit_tokens=2, readings=[reading]))[1].completion_tokens == 2
+
+
+def test_a_text_longer_than_the_window_is_refused(tiny_llama_path: Path, kept: Snapshots) -> None:
+    model = open_llama(tiny_llama_path, window_tokens=512, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE * 9, seen=[0])
+    with pytest.raises(ContextOverflow):
+        model.read(reading)
+    with pytest.raises(ContextOverflow):
+        finish(model.stream(rest, limit_tokens=2, readings=[reading]))
+    model.close()

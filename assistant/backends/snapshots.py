@@ -1,0 +1,218 @@
+"""What a model kept of texts it read, on disk: read once, answer many times.
+
+    states/DOCUMENT/MODEL/TEXT.kv     one file for each text that was read
+
+A file holds its header as one line of JSON, then for every token eight-bit values with one scale
+for each 32 of them and a check sum, so that any span of tokens is read by itself. A file that is
+broken, foreign or gone is a miss, never a wrong answer. Knows nothing of models.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.backends.cells import Cells, Layout, Rows
+from assistant.types import Snapshot
+
+VERSION: Final = 1
+BLOCK: Final = 32  # values with one scale, as in ggml's q8_0
+STEP_TOKENS: Final = 256  # packed and unpacked at once
+SPARE_BYTES: Final = 2_000_000_000  # of the disk, left to others
+SUFFIX: Final = ".kv"
+PART: Final = ".part"  # of a file that is being written
+Spans = Sequence[tuple[int, int]]  # of tokens, ascending, end exclusive
+
+
+@dataclass(frozen=True)
+class Key:
+    """Attributes:
+    document_id: of the document that the text comes from.
+    model: fingerprint of whatever read it.
+    text: fingerprint of its tokens.
+    """
+
+    document_id: str
+    model: str
+    text: str
+
+
+class Snapshots:
+    """The snapshots below one folder, never more bytes than the quota, the oldest going first."""
+
+    def __init__(self, folder: Path, *, quota_bytes: int) -> None:
+        self.folder = folder
+        self._quota = quota_bytes
+
+    def holds(self, key: Key) -> bool:
+        return self._path(key).is_file()
+
+    def save(self, key: Key, cells: Cells, *, note: str) -> bool:
+        """Keep the cells of a text from its first token on; return whether there was room."""
+        record = _record(cells.layout)
+        size = len(cells) * record.itemsize
+        if not self._make_room(size):
+            return False
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            "version": VERSION,
+            "tokens": len(cells),
+            "layout": asdict(cells.layout),
+            "note": note,
+        }
+        self._write(path, header, _packed(cells.rows, record))
+        return True
+
+    def load(self, key: Key, spans: Spans) -> Cells | None:
+        """Return the cells of these tokens, at the places they were read at; None is a miss."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                header = _header(file.readline(), path.stat().st_size)
+                start = file.tell()
+            layout = header["layout"]
+            records = np.memmap(path, _record(layout), "r", start, (header["tokens"],))
+            rows = np.concatenate([_unpacked(records[a:b]) for a, b in spans])
+            os.utime(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        places = [np.arange(a, b, dtype=np.int32) for a, b in spans]
+        return Cells(layout, np.concatenate(places), rows)
+
+    def listed(self) -> list[Snapshot]:
+        """Return what is kept, the last used first."""
+        found = [kept for path in self._files() if (kept := _described(path))]
+        return sorted(found, key=lambda kept: kept.used_at, reverse=True)
+
+    def clear(self) -> int:
+        """Remove everything; return the bytes that this frees."""
+        freed = sum(path.stat().st_size for path in self._files())
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return freed
+
+    def forget(self, document_id: str) -> None:
+        """Remove what is kept of a document."""
+        shutil.rmtree(self.folder / document_id, ignore_errors=True)
+
+    def _path(self, key: Key) -> Path:
+        return self.folder / key.document_id / key.model / f"{key.text}{SUFFIX}"
+
+    def _files(self) -> list[Path]:
+        return list(self.folder.glob(f"*/*/*{SUFFIX}"))
+
+    def _make_room(self, size: int) -> bool:
+        """Remove the snapshots that were used longest ago until another one may be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if size > self._quota or shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
+            return False
+        kept = {path: path.stat() for path in self._files()}
+        over = sum(stat.st_size for stat in kept.values()) + size - self._quota
+        for path in sorted(kept, key=lambda path: kept[path].st_mtime):
+            if over <= 0:
+                break
+            path.unlink(missing_ok=True)
+            over -= kept[path].st_size
+        return True
+
+    def _write(self, path: Path, header: dict[str, Any], parts: Iterator[bytes]) -> None:
+        """Write beside the final name and rename: there is a whole file or none."""
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False) as file:
+            try:
+                file.write(json.dumps(header).encode() + b"\n")
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+
+
+def _header(line: bytes, size: int) -> dict[str, Any]:
+    """Return the header, checked against the size of the file.
+
+    Raises:
+        ValueError: it is none of this version, or the file is not whole.
+    """
+    header: dict[str, Any] = json.loads(line)
+    layout = header["layout"]
+    if header["version"] != VERSION:
+        raise ValueError("another version")
+    header["layout"] = Layout(tuple(layout["keys"]), tuple(layout["values"]), layout["transposed"])
+    if len(line) + header["tokens"] * _record(header["layout"]).itemsize != size:
+        raise ValueError("not whole")
+    return header
+
+
+def _described(path: Path) -> Snapshot | None:
+    try:
+        stat = path.stat()
+        with path.open("rb") as file:
+            header = _header(file.readline(), stat.st_size)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Snapshot(
+        document_id=path.parent.parent.name,
+        model=path.parent.name,
+        note=header["note"],
+        tokens=header["tokens"],
+        size_bytes=stat.st_size,
+        used_at=stat.st_mtime,
+    )
+
+
+def _record(layout: Layout) -> np.dtype[np.void]:
+    """Return the form of one token in a file."""
+    return np.dtype([
+        ("check", "<u4"),
+        ("scales", "<f2", (layout.width // BLOCK,)),
+        ("values", "i1", (layout.width,)),
+    ])  # fmt: skip
+
+
+def _packed(rows: Rows, record: np.dtype[np.void]) -> Iterator[bytes]:
+    """Yield the rows as records, some at a time."""
+    for at in range(0, len(rows), STEP_TOKENS):
+        step = rows[at : at + STEP_TOKENS].astype(np.float32)
+        blocks = step.reshape(len(step), -1, BLOCK)
+        scales = (np.abs(blocks).max(axis=2) / 127).astype(np.float16)
+        divisors = scales.astype(np.float32)
+        divisors[divisors == 0] = 1
+        out = np.zeros(len(step), record)
+        out["scales"] = scales
+        out["values"] = np.rint(blocks / divisors[:, :, None]).clip(-127, 127).reshape(step.shape)
+        out["check"] = [_check(entry) for entry in out]
+        yield out.tobytes()
+
+
+def _unpacked(records: NDArray[np.void]) -> Rows:
+    """Return the rows of the records.
+
+    Raises:
+        ValueError: one was changed after it was written.
+    """
+    if not len(records):
+        raise ValueError("no such span")
+    rows = np.empty((len(records), records.dtype["values"].shape[0]), np.float16)
+    for at in range(0, len(records), STEP_TOKENS):
+        step = np.array(records[at : at + STEP_TOKENS])
+        if [_check(entry) for entry in step] != step["check"].tolist():
+            raise ValueError("damaged")
+        values = step["values"].astype(np.float32).reshape(len(step), -1, BLOCK)
+        values *= step["scales"].astype(np.float32)[:, :, None]
+        rows[at : at + STEP_TOKENS] = values.reshape(len(step), -1)
+    return rows
+
+
+def _check(entry: np.void) -> int:
+    return zlib.crc32(entry.tobytes()[4:])

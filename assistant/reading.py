@@ -1,0 +1,219 @@
+"""A document as a model reads it: section by section, each read by itself and kept.
+
+A section is a run of whole chunks. Its reading begins with the rules, as every prompt does, and
+knows which of its tokens came from which chunk, so that a question needs to see only some of
+them. Lists of contents, terms or sources belong to no section. Knows no questions.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from assistant.errors import NotKept
+from assistant.prompting import chunk_text, reading_text, section_head
+from assistant.protocols import Cancelled, Count, LanguageModel, Store
+from assistant.types import (
+    Chunk,
+    Document,
+    Message,
+    Passage,
+    Reading,
+    Role,
+    Stage,
+    StageName,
+)
+
+SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
+NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
+# Headings of what only points elsewhere, in the supported languages; compared without case.
+APPARATUS: Final = frozenset({
+    "contents", "table of contents", "references", "bibliography", "sources", "works cited",
+    "index", "contenido", "contenidos", "índice", "índice general", "referencias", "bibliografía",
+    "fuentes", "table des matières", "sommaire", "références", "bibliographie", "inhalt",
+    "inhaltsverzeichnis", "literatur", "literaturverzeichnis", "quellen", "quellenverzeichnis",
+    "indice", "riferimenti", "riferimenti bibliografici", "bibliografia", "fonti", "sumário",
+    "referências", "referências bibliográficas", "fontes", "विषय-सूची", "संदर्भ", "सन्दर्भ",
+    "glossary", "glosario", "glossaire", "glossar", "glossario", "glossário", "शब्दावली",
+    "สารบัญ", "อภิธานศัพท์", "เอกสารอ้างอิง", "บรรณานุกรม",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """Consecutive chunks that are read together."""
+
+    title: str
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def pages(self) -> tuple[int, int]:
+        return self.chunks[0].pages[0], self.chunks[-1].pages[-1]
+
+
+def sections(chunks: Sequence[Chunk], count: Count, limit_tokens: int) -> list[Section]:
+    """Return all chunks in order, by chapter; long chapters are cut evenly, short ones joined."""
+    costs = [count(chunk.text) for chunk in chunks]
+    chapters: list[list[int]] = []  # numbers of chunks
+    for number, chunk in enumerate(chunks):
+        last = chapters[-1] if chapters else []
+        short = sum(costs[n] for n in last) < limit_tokens // 3
+        if last and (short or _chapter(chunks[last[-1]]) == _chapter(chunk)):
+            last.append(number)
+        else:
+            chapters.append([number])
+    groups = [part for chapter in chapters for part in _cut(chapter, costs, limit_tokens)]
+    return [
+        Section(title_of(part), tuple(part)) for part in ([chunks[n] for n in g] for g in groups)
+    ]
+
+
+def _cut(numbers: Sequence[int], costs: Sequence[int], limit: int) -> list[list[int]]:
+    """Return the chunks of these numbers in as few parts as the limit allows, of like length."""
+    total = sum(costs[number] for number in numbers)
+    target = total / max(1, -(-total // limit))
+    parts: list[list[int]] = [[]]
+    used = done = 0
+    for number in numbers:
+        beyond = done + costs[number] / 2 > target * len(parts)
+        if parts[-1] and (beyond or used + costs[number] > limit):
+            parts.append([])
+            used = 0
+        parts[-1].append(number)
+        used += costs[number]
+        done += costs[number]
+    return parts
+
+
+def reading(
+    document: Document,
+    section: Section,
+    model: LanguageModel,
+    *,
+    seen: Collection[int] | None = None,
+    leads: bool = True,
+) -> Reading:
+    """Return the section as it is read, with the chunks of these ordinals left in sight.
+
+    Args:
+        seen: ordinals of chunks; None means all.
+        leads: nothing stands before it, so that the rules are left in sight too.
+    """
+    head = section_head(document, section.title)
+    parts = [chunk_text(chunk) for chunk in section.chunks]
+    text = reading_text(head, parts)
+    tokens, _ = model.encode_apart([Message(Role.SYSTEM, text), Message(Role.USER, "")])
+    costs = [model.count(part) for part in parts]
+    start = len(tokens) - sum(costs)
+    spans = [(0 if leads else start - model.count(head), start)]
+    for chunk, cost in zip(section.chunks, costs, strict=True):
+        if seen is None or chunk.ordinal in seen:
+            spans.append((start, start + cost))
+        start += cost
+    note = f"{document.title}, p. {pages_text(section.pages)}"
+    return Reading(tuple(tokens), _merged(spans), document.id, note)
+
+
+class Reader:
+    """Knows in which sections each document is read, and reads them."""
+
+    def __init__(self, model: LanguageModel, store: Store) -> None:
+        self._model = model
+        self._store = store
+        self._sections: dict[str, list[Section]] = {}
+
+    def sections(self, document: Document) -> list[Section]:
+        """Return the sections of the document, in order."""
+        if document.id not in self._sections:
+            body, _ = without_apparatus(self._store.chunks(document.id))
+            limit = min(SECTION_TOKENS, self._model.effective_tokens // 2)
+            self._sections[document.id] = sections(body, self._model.count, limit)
+        return self._sections[document.id]
+
+    def recall(self, passages: Sequence[Passage]) -> list[Reading]:
+        """Return readings that leave these passages in sight; none when one was not read yet."""
+        readings = self.see(passages)
+        return readings if all(map(self._model.has_read, readings)) else []
+
+    def see(self, passages: Sequence[Passage]) -> list[Reading]:
+        """Return readings that leave these passages in sight, whether or not they were read.
+
+        None when one of the passages belongs to no section.
+
+        Args:
+            passages: in the order in which they are to be seen.
+        """
+        places = [(passage.document, self._section_of(passage)) for passage in passages]
+        ordinals = {(passage.document.id, passage.chunk.ordinal) for passage in passages}
+        found: list[Reading] = []
+        for document, section in dict.fromkeys(places):
+            if section is None:
+                return []
+            seen = [c.ordinal for c in section.chunks if (document.id, c.ordinal) in ordinals]
+            found.append(reading(document, section, self._model, seen=seen, leads=not found))
+        return found
+
+    def read(self, document: Document, cancelled: Cancelled) -> Iterator[Stage]:
+        """Read what was not read of the document; yield a stage before and after each section.
+
+        Raises:
+            NotKept: there is no room for what was read.
+        """
+        parts = [reading(document, section, self._model) for section in self.sections(document)]
+        total = sum(len(part.tokens) for part in parts)
+        done = 0
+        for section, part in zip(self.sections(document), parts, strict=True):
+            yield Stage(StageName.READING, done, total, pages_text(section.pages))
+            if not self._model.read(part, cancelled=cancelled):
+                raise NotKept(document.title)
+            done += len(part.tokens)
+        yield Stage(StageName.READING, done, total)
+
+    def _section_of(self, passage: Passage) -> Section | None:
+        for section in self.sections(passage.document):
+            if section.chunks[0].ordinal <= passage.chunk.ordinal <= section.chunks[-1].ordinal:
+                return section if passage.chunk in section.chunks else None
+        return None
+
+
+def without_apparatus(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[int]]:
+    """Return the chunks without lists of contents and sources, and the pages of those lists."""
+    body: list[Chunk] = []
+    lists: list[Chunk] = []
+    for chunk in chunks:
+        (lists if _is_apparatus(chunk) else body).append(chunk)
+    if not body:
+        return lists, []
+    return body, sorted({page for chunk in lists for page in chunk.pages})
+
+
+def title_of(chunks: Sequence[Chunk]) -> str:
+    """Return the chapters the chunks begin and end in."""
+    chapters = list(dict.fromkeys(_chapter(chunk) for chunk in chunks if chunk.heading))
+    return " / ".join(chapters[:1] + chapters[1:][-1:])
+
+
+def pages_text(pages: tuple[int, int]) -> str:
+    """Return a first and a last page as "3" or "3–5"."""
+    first, last = pages
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _is_apparatus(chunk: Chunk) -> bool:
+    titles = chunk.heading.split(" › ")
+    return any(NUMBERING.sub("", title).strip(" :.").casefold() in APPARATUS for title in titles)
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return ascending spans with neighbours made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and merged[-1][1] == start:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _chapter(chunk: Chunk) -> str:
+    return chunk.heading.split(" › ")[0]
