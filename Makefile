@@ -11,10 +11,12 @@ DEMO   := QUIPU_HOME=$(CURDIR)/.demo $(BIN)/quipu
 .PHONY: demo run test check bench library models clean
 
 demo: library
-	@echo; echo '— A question in Spanish about the English report —'
+	@echo; echo '— The model reads the English report, once for all questions —'
+	$(DEMO) prepare llama-report.pdf
+	@echo; echo '— A question in Spanish about the report —'
 	$(DEMO) ask "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?" \
 		--doc llama-report.pdf
-	@echo; echo '— A question in French about the same report —'
+	@echo; echo '— A question in French about it —'
 	$(DEMO) ask "Que doit afficher celui qui distribue un produit contenant Llama 3.1 ?" \
 		--doc llama-report.pdf
 	@echo; echo '— The report summarised in French —'
@@ -45,8 +47,9 @@ models: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@sh scripts/preflight.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	@echo 'Building llama.cpp and installing packages: four to seven minutes the first time.'
-	@CMAKE_ARGS="-DLLAVA_BUILD=OFF $$CMAKE_ARGS" $(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
+	@echo 'Building llama.cpp and installing packages: three to five minutes the first time.'
+	@CMAKE_ARGS="'-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/scripts/llama.cmake' $$CMAKE_ARGS" \
+	$(PIP) wheel $(TESTED) --no-deps -w $(VENV)/wheels llama-cpp-python & build=$$!; \
 	$(PIP) install $(TESTED) torch sentence-transformers chromadb streamlit && wait $$build
 	$(PIP) install $(TESTED) --find-links $(VENV)/wheels -e '.[dev]'
 	@touch $@
