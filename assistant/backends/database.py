@@ -21,21 +21,21 @@ from assistant.locking import lock
 
 SCHEMA_VERSION = 1
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS documents (
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
     id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
     state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
     title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
     page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
     added_at TEXT NOT NULL, notes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS pages (
+CREATE TABLE pages (
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     number INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
     PRIMARY KEY (document_id, number));
-CREATE TABLE IF NOT EXISTS headings (
+CREATE TABLE headings (
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS chunks (
+CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     ordinal INTEGER NOT NULL, text TEXT NOT NULL,
@@ -43,14 +43,14 @@ CREATE TABLE IF NOT EXISTS chunks (
     page_starts TEXT NOT NULL, heading TEXT NOT NULL,
     vector BLOB NOT NULL,                  -- float16, length one
     UNIQUE (document_id, ordinal));
-CREATE TABLE IF NOT EXISTS kept (
+CREATE TABLE kept (
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+CREATE VIRTUAL TABLE words USING fts5(
     text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
 """
 WRITE_WAIT_S = 120.0
-PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
+PRAGMAS = ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
 
 Connection: TypeAlias = sqlite3.Connection
 Row: TypeAlias = sqlite3.Row
@@ -67,11 +67,12 @@ class Database:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
+        self._file = folder / "library.db"
         self._thread = threading.local()
         self._write_lock = FileLock(folder / "write.lock", timeout=WRITE_WAIT_S)
         try:
-            self._make_tables()
-            version = int(self.fact_or_new("schema_version", str(SCHEMA_VERSION)))
+            self._make()
+            version = int(self.fact("schema_version") or 0)
         except sqlite3.DatabaseError as error:
             raise LibraryDamaged(folder, str(error)) from error
         if version > SCHEMA_VERSION:
@@ -84,12 +85,10 @@ class Database:
         """Return this thread's connection."""
         db: Connection | None = getattr(self._thread, "db", None)
         if db is None:
-            file = self._folder / "library.db"
-            db = sqlite3.connect(file, timeout=30, isolation_level=None)
+            db = sqlite3.connect(self._file, timeout=30, isolation_level=None)
             db.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
                 db.execute(f"PRAGMA {pragma}")
-            file.chmod(0o600)
             self._thread.db = db
         return db
 
@@ -156,7 +155,25 @@ class Database:
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _make_tables(self) -> None:
-        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'words'"):
-            with self.locked():
-                self.connection().executescript(SCHEMA)
+    def _make(self) -> None:
+        """Make the file when there is none, beside its name and then renamed.
+
+        SQLite does not wait for another process that is just changing a new file to a log.
+        """
+        if self._is_there():
+            return
+        with self.locked():
+            if self._is_there():
+                return
+            partial = self._folder / "library.db.partial"
+            partial.unlink(missing_ok=True)
+            db = sqlite3.connect(partial, isolation_level=None)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(SCHEMA)
+            db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+            db.close()
+            partial.chmod(0o600)  # the log beside it will be like it
+            partial.rename(self._file)
+
+    def _is_there(self) -> bool:
+        return self._file.exists() and self._file.stat().st_size > 0

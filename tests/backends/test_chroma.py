@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from assistant.backends.chroma import ChromaIndex
 from assistant.backends.library import Library
+from assistant.backends.memory import ExactIndex
 from assistant.types import Document, Matrix
 from tests.backends.libraries import (
     EMBEDDER,
@@ -176,6 +178,23 @@ def test_two_processes_that_add_at_once_both_get_in(tmp_path: Path) -> None:
         for book in range(4):
             text = f"{name} book {book} tells of mountains."
             assert near(library, text, limit=1) == [text]
+
+
+def open_often(folder: Path, barrier: Barrier, rounds: int) -> None:
+    """Child: open new libraries at the same moment as another child does."""
+    for n in range(rounds):
+        barrier.wait(30)
+        Library(folder / str(n), ExactIndex()).close()
+
+
+def test_many_processes_may_make_a_library_at_once(tmp_path: Path) -> None:
+    barrier = SPAWN.Barrier(6)
+    children = [SPAWN.Process(target=open_often, args=(tmp_path, barrier, 60)) for _ in range(6)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 6
 
 
 def add_one(folder: Path, text: str, title: str) -> None:
