@@ -8,10 +8,13 @@ rows means a new index in a new folder, and the number of that folder is in `cur
     index/g1/       Chroma's own files
 """
 
+import ctypes
+import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +31,8 @@ CONFIGURATION = {
     "hnsw": {"space": "cosine", "ef_construction": 800, "max_neighbors": 64, "ef_search": 1000}
 }
 NAME = "chunks"
+M_PERTURB = -6  # glibc's mallopt: fill with this byte what is handed out
+FILLING = 0x55
 
 T = TypeVar("T")
 
@@ -59,7 +64,8 @@ class ChromaIndex:
             if self._current() == 0:
                 self.rebuild([(ids, vectors, documents)])
                 return
-            _upsert(self._collection(), ids, vectors, documents)
+            with _filled_memory():
+                _upsert(self._collection(), ids, vectors, documents)
             assert self._state.open is not None
             generation, _, client, collection = self._state.open
             self._state.open = (generation, self._stamp(generation), client, collection)
@@ -70,12 +76,13 @@ class ChromaIndex:
             self.close()
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.rmtree(self._path(generation), ignore_errors=True)
-            client, collection = _opened(self._path(generation))
-            try:
-                for batch in rows:
-                    _upsert(collection, *batch)
-            finally:
-                client.close()
+            with _filled_memory():
+                client, collection = _opened(self._path(generation))
+                try:
+                    for batch in rows:
+                        _upsert(collection, *batch)
+                finally:
+                    client.close()
             self._switch_to(generation)
 
     def count(self) -> int:
@@ -105,7 +112,8 @@ class ChromaIndex:
         with self._state.lock:
             while generation := self._current():
                 try:
-                    result = read(self._collection())
+                    with _filled_memory():
+                        result = read(self._collection())
                 except ChromaError:
                     self.close()
                     if generation == self._current():
@@ -158,6 +166,24 @@ class ChromaIndex:
             return (0, 0)
         stat = file.stat()
         return (stat.st_mtime_ns, stat.st_size)
+
+
+@contextmanager
+def _filled_memory() -> Iterator[None]:
+    """Let glibc fill the memory it hands out.
+
+    Chroma writes the room it keeps for later vectors as it finds it, and there a removed vector
+    may still stand. Other allocators cannot be told.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None:
+        yield
+        return
+    mallopt(M_PERTURB, FILLING)
+    try:
+        yield
+    finally:
+        mallopt(M_PERTURB, 0)
 
 
 def _opened(folder: Path) -> tuple[Any, Any]:

@@ -180,6 +180,19 @@ def test_two_processes_that_add_at_once_both_get_in(tmp_path: Path) -> None:
             assert near(library, text, limit=1) == [text]
 
 
+def test_a_removed_vector_is_not_in_the_room_kept_for_later(tmp_path: Path) -> None:
+    # Without filled memory about one index in fourteen held one.
+    for round_ in range(60):
+        index = ChromaIndex(tmp_path / f"{round_}")
+        vectors = unit(40, seed=round_, dimensions=384)
+        index.add(range(40), vectors, ["a"] * 40)
+        index.rebuild([(range(20), vectors[:20], ["a"] * 20)])
+        index.close()
+        written = [p.read_bytes() for p in (tmp_path / f"{round_}").rglob("*") if p.is_file()]
+        for row in vectors[20:]:
+            assert not any(row.tobytes()[:256] in data for data in written)
+
+
 def open_often(folder: Path, barrier: Barrier, rounds: int) -> None:
     """Child: open new libraries at the same moment as another child does."""
     for n in range(rounds):
