@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -154,8 +155,9 @@ def add_books(folder: Path, name: str, books: int, wait_at: str) -> None:
     """Child: add books one after the other, beginning when everybody is there."""
     library = chroma_library(folder)
     (folder / f"{name}.{wait_at}").touch()
-    while len(list(folder.glob(f"*.{wait_at}"))) < 2:
-        pass
+    end = time.monotonic() + 30
+    while len(list(folder.glob(f"*.{wait_at}"))) < 2 and time.monotonic() < end:
+        time.sleep(0.001)
     for book in range(books):
         text = f"{name} book {book} tells of rivers.\n\n{name} book {book} tells of mountains."
         add(library, text, title=f"{name}-{book}")
