@@ -21,6 +21,7 @@
     │   │   ├── NoNetwork
     │   │   ├── NoSpace
     │   │   └── WrongHash
+    │   ├── NotEnoughMemory
     │   ├── ContextOverflow
     │   └── NotKept
     ├── LibraryError
@@ -150,6 +151,21 @@ class WrongHash(PullFailed):
         super().__init__(
             f"{name} arrived with the SHA-256 {found[:12]}… instead of {expected[:12]}… "
             "and was thrown away: run the same command again."
+        )
+
+
+class NotEnoughMemory(ModelError):
+    """A window does not fit into memory; says which would."""
+
+    def __init__(
+        self, name: str, window_tokens: int, *, needed: int, free: int, fits: int, fits_packed: int
+    ) -> None:
+        ways = [f"`--window {fits}`"] if fits else []
+        if fits_packed > fits:
+            ways.append(f"`--kv q8_0` with a window of up to {fits_packed:,}")
+        super().__init__(
+            f"{name} with a window of {window_tokens:,} tokens needs {needed / 1e9:.1f} GB and "
+            f"{free / 1e9:.1f} GB are free: use {', or '.join([*ways, 'a smaller model'])}."
         )
 
 

@@ -30,6 +30,7 @@ class Settings:
     model: name of the chat model; None takes the best installed one that fits.
     embedder: name of the embedding model; None takes the library's own, else the starter.
     window_tokens: size of the context to open; None takes the model's effective window.
+    kv: type of the KV cache, "f16" or "q8_0"; the second takes half the memory.
     quota_bytes: of the disk, for what models kept of the documents they read.
     """
 
@@ -38,4 +39,5 @@ class Settings:
     model: str | None = None
     embedder: str | None = None
     window_tokens: int | None = None
+    kv: str = "f16"
     quota_bytes: int = field(default_factory=default_quota)

@@ -228,6 +228,31 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Speeds:
+    """Seconds a token: so many with an empty cache, and more for each token before it.
+
+    Attributes:
+        read_s: of one token among many that are read at once.
+        read_deeper_s: more for each token that stands before it.
+        write_s: of one token that is written.
+        write_deeper_s: more for each token that stands before it.
+    """
+
+    read_s: float
+    read_deeper_s: float
+    write_s: float
+    write_deeper_s: float
+
+    def reading(self, tokens: int, *, depth: int = 0) -> float:
+        """Return the seconds to read so many tokens behind `depth` others."""
+        return tokens * (self.read_s + self.read_deeper_s * (depth + tokens / 2))
+
+    def writing(self, tokens: int, *, depth: int = 0) -> float:
+        """Return the seconds to write so many tokens behind `depth` others."""
+        return tokens * (self.write_s + self.write_deeper_s * (depth + tokens / 2))
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A text that a model read and that is kept on disk.
 
@@ -341,6 +366,7 @@ class Summary:
 
 
 class StageName(StrEnum):
+    MEASURING = "measuring"
     SEARCHING = "searching"
     READING = "reading"
     WRITING = "writing"

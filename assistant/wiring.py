@@ -13,8 +13,9 @@ from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
 from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.models.catalogue import Role, load_catalogue
-from assistant.models.hardware import Machine, choose, largest_window, measure
+from assistant.models.hardware import Machine, choose, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
+from assistant.models.tuning import Tuned, Tunings
 from assistant.protocols import Embedder, LanguageModel
 from assistant.settings import Settings
 
@@ -41,14 +42,14 @@ def import_model(settings: Settings, path: Path) -> InstalledModel:
     Raises:
         UnusableModel: it is missing, not GGUF, or no language model.
     """
-    from assistant.backends.llama import describe
+    from assistant.backends.llama.weights import describe
 
     return model_shelf(settings).import_file(path, describe)
 
 
 def engine_features() -> list[str]:
     """Return what the build of llama.cpp can use, "GPU" last when there is one."""
-    from assistant.backends.llama import build_features, uses_gpu
+    from assistant.backends.llama.weights import build_features, uses_gpu
 
     return build_features() + (["GPU"] if uses_gpu() else [])
 
@@ -91,14 +92,6 @@ def snapshots(settings: Settings) -> Snapshots:
     return Snapshots(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
-def window_for(installed: InstalledModel, machine: Machine, wanted: int | None) -> int:
-    """Return the window to open: what was asked for, else what the model reads well and fits."""
-    most = largest_window(installed.entry, machine) or 2048
-    if wanted:
-        return min(wanted, installed.entry.trained_window_tokens or wanted)
-    return min(installed.entry.effective_window_tokens or 4096, most)
-
-
 def _chosen(settings: Settings, machine: Machine) -> InstalledModel:
     shelf = model_shelf(settings)
     if settings.model is None:
@@ -110,20 +103,41 @@ def _chosen(settings: Settings, machine: Machine) -> InstalledModel:
 
 
 def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
-    from assistant.backends.llama import LlamaModel
+    from assistant.backends.llama.model import LlamaModel
 
-    machine = measure()
-    window = window_for(installed, machine, settings.window_tokens)
+    window = window_for(installed.entry, measure(), settings.window_tokens, settings.kv)
     effective = installed.entry.effective_window_tokens or window
+    tuned = tuned_for(installed, settings)
     return LlamaModel(
         installed.path,
         name=installed.name,
         window_tokens=window,
         effective_tokens=window if settings.window_tokens else effective,
-        threads=machine.cores,
+        tuning=tuned.tuning,
+        speeds=tuned.speeds,
         sha256=installed.sha256,
         snapshots=snapshots(settings),
     )
+
+
+def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> Tuned:
+    """Return how a chat model runs best here; measured when it was not yet, or `again`."""
+    from assistant.backends.llama.measuring import tune
+    from assistant.backends.llama.weights import build, build_features
+
+    machine = measure()
+    facts = (
+        *(installed.name, installed.sha256, build(), " ".join(build_features())),
+        *(machine.processor, str(machine.cores), str(machine.processors), settings.kv),
+    )
+    tunings = Tunings(settings.models)
+    tuned = None if again else tunings.load(facts)
+    if tuned is None:
+        tuned = tune(
+            installed.path, cores=machine.cores, processors=machine.processors, kv=settings.kv
+        )
+        tunings.save(facts, tuned)
+    return tuned
 
 
 def _embedder(settings: Settings, library: Library) -> Embedder:

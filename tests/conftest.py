@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from assistant.backends.llama import LlamaModel
+from assistant.backends.llama.model import LlamaModel
 from assistant.backends.snapshots import Snapshots
+from assistant.models.tuning import Tuning
 from tests.tiny_llama import NotToBeHad, tiny_llama
+
+TWO_THREADS = Tuning(2, 2)
 
 
 def _built(*, template: bool) -> Path:
@@ -57,13 +60,14 @@ def open_llama(
     window_tokens: int = 4096,
     sha256: str = "",
     snapshots: Snapshots | None = None,
+    tuning: Tuning = TWO_THREADS,
 ) -> LlamaModel:
     return LlamaModel(
         path,
         name="tiny",
         window_tokens=window_tokens,
         effective_tokens=window_tokens,
-        threads=2,
+        tuning=tuning,
         sha256=sha256,
         snapshots=snapshots,
     )

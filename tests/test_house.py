@@ -20,13 +20,13 @@ TEXTS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 # Library -> the one module, or the one folder, that may import it.
 DOORS = {
-    "llama_cpp": "assistant/backends/llama.py",
+    "llama_cpp": "assistant/backends/llama/",
     "chromadb": "assistant/backends/chroma.py",
     "sentence_transformers": "assistant/backends/encoders.py",
     "torch": "assistant/backends/encoders.py",
     "transformers": "assistant/backends/encoders.py",
     "sqlite3": "assistant/backends/database.py",
-    "jinja2": "assistant/backends/templates.py",
+    "jinja2": "assistant/backends/llama/templates.py",
     "Stemmer": "assistant/backends/words.py",
     "py3langid": "assistant/languages.py",
     "huggingface_hub": "assistant/models/",
@@ -63,20 +63,26 @@ PUBLIC = {
     },
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",
-        "open_workspace", "snapshots", "window_for",
+        "open_workspace", "snapshots", "tuned_for",
     },
-    "assistant.backends.cells": {
-        "Cells", "ForeignState", "Layout", "build", "head_of", "join", "parse",
+    "assistant.backends.llama.cells": {
+        "Cells", "ForeignState", "Kind", "Layout", "blank", "build", "head_of", "join", "parse",
     },
     "assistant.backends.chroma": {"ChromaIndex"},
     "assistant.backends.encoders": {"SentenceEncoder"},
     "assistant.backends.fake": {"HashEmbedder", "ScriptedModel"},
     "assistant.backends.lazy": {"LazyEmbedder", "LazyModel"},
     "assistant.backends.library": {"Library"},
-    "assistant.backends.llama": {"LlamaModel", "build_features", "describe", "uses_gpu"},
+    "assistant.backends.llama.context": {"Context", "Kept"},
+    "assistant.backends.llama.measuring": {"tune"},
+    "assistant.backends.llama.model": {"LlamaModel"},
+    "assistant.backends.llama.weights": {
+        "Weights", "build", "build_features", "describe", "may_lay_out", "uses_gpu",
+    },
+    "assistant.models.tuning": {"Tuned", "Tuning", "Tunings"},
     "assistant.backends.memory": {"ExactIndex"},
     "assistant.backends.snapshots": {"Key", "Snapshots"},
-    "assistant.backends.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
+    "assistant.backends.llama.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
     "assistant.backends.words": {"fold", "match_expression"},
     "ui.cli": {"main", "parser", "run"},
 }  # fmt: skip

@@ -22,13 +22,13 @@ from platformdirs import user_cache_path
 WINDOW: Final = 131_072
 LAYERS: Final = 2
 WIDTH: Final = 64
-HEADS: Final = 4
-KV_HEADS: Final = 2
+HEADS: Final = 2
+KV_HEADS: Final = 1
 HEAD_SIZE: Final = WIDTH // HEADS
 FEED_FORWARD: Final = 128
 ROPE_BASE: Final = 500_000.0
 EOT: Final = 128_009  # <|eot_id|>
-RECIPE: Final = 1  # of the files built here: another number, another file
+RECIPE: Final = 2  # of the files built here: another number, another file
 VOCABULARY: Final = "vendor/llama.cpp/models/ggml-vocab-llama-bpe.gguf"
 TEMPLATE: Final = "vendor/llama.cpp/models/templates/meta-llama-Llama-3.1-8B-Instruct.jinja"
 

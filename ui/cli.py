@@ -73,7 +73,10 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--port", type=int, default=8501)
     page.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
     _model_options(page)
-    _command(commands, "doctor", "doctor", "look at the machine and the models", "quipu doctor")
+    doctor = _command(
+        commands, "doctor", "doctor", "look at the machine and the models", "quipu doctor"
+    )
+    doctor.add_argument("--again", action="store_true", help="measure the models once more")
     return root
 
 
@@ -195,6 +198,9 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="NAME", help="chat model; default: the best that fits")
     command.add_argument(
         "--window", metavar="TOKENS", help='context to open: a number, or "full" for all of it'
+    )
+    command.add_argument(
+        "--kv", choices=["f16", "q8_0"], help="type of the KV cache: q8_0 takes half the memory"
     )
 
 

@@ -28,6 +28,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         model=getattr(options, "model", None),
         embedder=getattr(options, "embedder", None),
         window_tokens=_window(getattr(options, "window", None)),
+        kv=getattr(options, "kv", None) or "f16",
     )
 
 
@@ -92,13 +93,31 @@ def doctor(options: argparse.Namespace) -> None:
     settings = settings_from(options)
     shelf = model_shelf(settings)
     library = open_library(settings)
-    console.doctor(settings, measure(), engine_features(), shelf.installed())
+    console.doctor(settings, measure(), engine_features())
+    _models(settings, again=options.again)
     problems = library.check()
     console.kept(snapshots(settings).listed(), settings.quota_bytes)
     print(f"library    {len(library.documents())} documents in {settings.home}")
     for problem in problems:
         print(f"           {problem}")
     print(f"next       {console.next_step(shelf.installed(), library.documents(), problems)}")
+
+
+def _models(settings: Settings, *, again: bool) -> None:
+    """Print what each model can do here; one that was never measured is measured now."""
+    from assistant.models.catalogue import Role
+    from assistant.models.hardware import largest_window, measure
+    from assistant.wiring import model_shelf, tuned_for
+
+    machine = measure()
+    installed = model_shelf(settings).installed()
+    for model in installed:
+        runs = model.entry.role is Role.CHAT and largest_window(model.entry, machine) > 0
+        with console.measuring(model.name):
+            tuned = tuned_for(model, settings, again=again) if runs else None
+        console.model(model, machine, tuned)
+    if not installed:
+        print("           none")
 
 
 # library
@@ -299,6 +318,7 @@ def page(options: argparse.Namespace) -> int:
         *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "viewer"),
         *("--server.maxUploadSize", "200", "--client.showErrorDetails", "none"),
         *("--", "--model", settings.model or "", "--window", str(settings.window_tokens or 0)),
+        *("--kv", settings.kv),
     ]
     return subprocess.run(command, check=False).returncode
 

@@ -13,9 +13,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from assistant.models.catalogue import ModelEntry, Role
-from assistant.models.hardware import Machine, largest_window
+from assistant.models.hardware import KV_BYTES, Machine, largest_window
 from assistant.models.progress import PullProgress
 from assistant.models.shelf import InstalledModel
+from assistant.models.tuning import Tuned
 from assistant.settings import Settings
 from assistant.types import (
     Answer,
@@ -25,12 +26,17 @@ from assistant.types import (
     Piece,
     Snapshot,
     Stage,
+    StageName,
     Summary,
 )
 
 ERRORS = Console(stderr=True, highlight=False)
 OUT = Console(highlight=False)
 WIDTH = 100
+PAGES = 100  # of a report, by which speeds become something to imagine
+PAGE_TOKENS = 500  # of dense English
+SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
+READ_SECTIONS = PAGES * PAGE_TOKENS / SECTION_TOKENS
 
 
 def _progress() -> Progress:
@@ -230,24 +236,42 @@ def _state(entry: ModelEntry, model: InstalledModel | None) -> str:
     return "" if entry.sha256 else "hash pinned on first download"
 
 
-def doctor(
-    settings: Settings,
-    machine: Machine,
-    features: Sequence[str],
-    installed: Sequence[InstalledModel],
-) -> None:
-    """Print what this machine has and what fits into it."""
-    print(f"machine    {machine.cores} cores, {size(machine.memory_bytes)} memory, ", end="")
-    print(f"{size(machine.free_bytes)} free")
+def doctor(settings: Settings, machine: Machine, features: Sequence[str]) -> None:
+    """Print what this machine has."""
+    memory = f"{size(machine.memory_bytes)} memory, {size(machine.free_bytes)} free"
+    print(f"machine    {machine.processor}, {machine.cores} cores, {memory}")
     print(f"llama.cpp  {' '.join(features)}")
     print(f"models     in {settings.models}")
-    for model in installed:
-        window = largest_window(model.entry, machine)
-        fits = f"window up to {window:,} tokens here" if window else "does not fit into memory"
-        what = fits if model.entry.role is Role.CHAT else model.entry.role.value
-        print(f"           {model.name} ({size(model.entry.installed_bytes)}): {what}")
-    if not installed:
-        print("           none")
+
+
+def model(found: InstalledModel, machine: Machine, tuned: Tuned | None) -> None:
+    """Print what a model can do here."""
+    head = f"           {found.name} ({size(found.entry.installed_bytes)})"
+    if found.entry.role is not Role.CHAT:
+        return print(f"{head}: {found.entry.role.value}")
+    if tuned is None:
+        return print(f"{head}: does not fit into memory")
+    window = largest_window(found.entry, machine, KV_BYTES[tuned.tuning.kv])
+    speeds, settings = tuned.speeds, tuned.tuning
+    attention = "flash attention" if settings.flash_attention else "plain attention"
+    print(f"{head}: window up to {window:,} tokens here")
+    print(
+        f"             reads {1 / speeds.read_s:.0f} tokens a second and writes "
+        f"{1 / speeds.write_s:.1f}; {duration(READ_SECTIONS * speeds.reading(SECTION_TOKENS))} to "
+        f"prepare {PAGES} pages"
+    )
+    print(
+        f"             with {settings.threads} threads to write, {settings.batch_threads} to read "
+        f"{settings.batch_tokens} at once, {attention}, KV cache in {settings.kv}"
+    )
+
+
+@contextmanager
+def measuring(name: str) -> Iterator[None]:
+    """Say that a model is being measured, in one line that goes away."""
+    with stages() as show:
+        show(Stage(StageName.MEASURING, note=name))
+        yield
 
 
 def snapshot_table(kept: Sequence[Snapshot]) -> None:

@@ -1,10 +1,11 @@
 """What a model kept of texts it read, on disk: read once, answer many times.
 
-    states/DOCUMENT/MODEL/TEXT.kv     one file for each text that was read
+    states/DOCUMENT/MODEL/TEXT.kv            one file for each text that was read
+    states/DOCUMENT/MODEL/TEXT.begun.kv      one that was read in part
 
-A file holds its header as one line of JSON, then for every token eight-bit values with one scale
-for each 32 of them and a check sum, so that any span of tokens is read by itself. A file that is
-broken, foreign or gone is a miss, never a wrong answer. Knows nothing of models.
+A file holds its header as one line of JSON, then for every token a check sum and its row, so that
+any span of tokens is read by itself. A file that is broken, foreign or gone is a miss, never a
+wrong answer. Knows nothing of models.
 """
 
 import json
@@ -13,19 +14,18 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.backends.cells import Cells, Layout, Rows
+from assistant.backends.llama.cells import BLOCK, BLOCK_VALUES, Blocks, Cells, Kind, Layout
 from assistant.types import Snapshot
 
-VERSION: Final = 1
-BLOCK: Final = 32  # values with one scale, as in ggml's q8_0
-STEP_TOKENS: Final = 256  # packed and unpacked at once
+VERSION: Final = 2
+STEP_TOKENS: Final = 256  # written and checked at once
 SPARE_BYTES: Final = 2_000_000_000  # of the disk, left to others
 SUFFIX: Final = ".kv"
 PART: Final = ".part"  # of a file that is being written
@@ -44,6 +44,11 @@ class Key:
     model: str
     text: str
 
+    @property
+    def begun(self) -> "Key":
+        """The key of the beginning of the same text."""
+        return replace(self, text=f"{self.text}.begun")
+
 
 class Snapshots:
     """The snapshots below one folder, never more bytes than the quota, the oldest going first."""
@@ -57,8 +62,7 @@ class Snapshots:
 
     def save(self, key: Key, cells: Cells, *, note: str) -> bool:
         """Keep the cells of a text from its first token on; return whether there was room."""
-        record = _record(cells.layout)
-        size = len(cells) * record.itemsize
+        size = len(cells) * _record(cells.layout).itemsize
         if not self._make_room(size):
             return False
         path = self._path(key)
@@ -69,24 +73,32 @@ class Snapshots:
             "layout": asdict(cells.layout),
             "note": note,
         }
-        self._write(path, header, _packed(cells.rows, record))
+        self._write(path, header, _records(cells))
         return True
 
-    def load(self, key: Key, spans: Spans) -> Cells | None:
-        """Return the cells of these tokens, at the places they were read at; None is a miss."""
+    def load(self, key: Key, spans: Spans | None = None) -> Cells | None:
+        """Return the cells of these tokens, at the places they were read at; None is a miss.
+
+        Args:
+            spans: None takes all tokens.
+        """
         path = self._path(key)
         try:
             with path.open("rb") as file:
                 header = _header(file.readline(), path.stat().st_size)
                 start = file.tell()
-            layout = header["layout"]
+            layout, spans = header["layout"], spans or [(0, header["tokens"])]
             records = np.memmap(path, _record(layout), "r", start, (header["tokens"],))
-            rows = np.concatenate([_unpacked(records[a:b]) for a, b in spans])
+            rows = np.concatenate([_checked(records[a:b]) for a, b in spans])
             os.utime(path)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         places = [np.arange(a, b, dtype=np.int32) for a, b in spans]
         return Cells(layout, np.concatenate(places), rows)
+
+    def drop(self, key: Key) -> None:
+        """Remove what is kept under the key, if there is anything."""
+        self._path(key).unlink(missing_ok=True)
 
     def listed(self) -> list[Snapshot]:
         """Return what is kept, the last used first."""
@@ -148,7 +160,9 @@ def _header(line: bytes, size: int) -> dict[str, Any]:
     layout = header["layout"]
     if header["version"] != VERSION:
         raise ValueError("another version")
-    header["layout"] = Layout(tuple(layout["keys"]), tuple(layout["values"]), layout["transposed"])
+    header["layout"] = Layout(
+        tuple(layout["keys"]), tuple(layout["values"]), Kind(layout["kind"]), layout["transposed"]
+    )
     if len(line) + header["tokens"] * _record(header["layout"]).itemsize != size:
         raise ValueError("not whole")
     return header
@@ -173,29 +187,21 @@ def _described(path: Path) -> Snapshot | None:
 
 def _record(layout: Layout) -> np.dtype[np.void]:
     """Return the form of one token in a file."""
-    return np.dtype([
-        ("check", "<u4"),
-        ("scales", "<f2", (layout.width // BLOCK,)),
-        ("values", "i1", (layout.width,)),
-    ])  # fmt: skip
+    return np.dtype([("check", "<u4"), ("row", BLOCK, (layout.width // BLOCK_VALUES,))])
 
 
-def _packed(rows: Rows, record: np.dtype[np.void]) -> Iterator[bytes]:
-    """Yield the rows as records, some at a time."""
-    for at in range(0, len(rows), STEP_TOKENS):
-        step = rows[at : at + STEP_TOKENS].astype(np.float32)
-        blocks = step.reshape(len(step), -1, BLOCK)
-        scales = (np.abs(blocks).max(axis=2) / 127).astype(np.float16)
-        divisors = scales.astype(np.float32)
-        divisors[divisors == 0] = 1
-        out = np.zeros(len(step), record)
-        out["scales"] = scales
-        out["values"] = np.rint(blocks / divisors[:, :, None]).clip(-127, 127).reshape(step.shape)
-        out["check"] = [_check(entry) for entry in out]
+def _records(cells: Cells) -> Iterator[bytes]:
+    """Yield the cells as records, some at a time."""
+    record = _record(cells.layout)
+    for at in range(0, len(cells), STEP_TOKENS):
+        rows = replace(cells, rows=cells.rows[at : at + STEP_TOKENS]).packed()
+        out = np.empty(len(rows), record)
+        out["row"] = rows
+        out["check"] = [_check(row) for row in rows]
         yield out.tobytes()
 
 
-def _unpacked(records: NDArray[np.void]) -> Rows:
+def _checked(records: NDArray[np.void]) -> Blocks:
     """Return the rows of the records.
 
     Raises:
@@ -203,16 +209,11 @@ def _unpacked(records: NDArray[np.void]) -> Rows:
     """
     if not len(records):
         raise ValueError("no such span")
-    rows = np.empty((len(records), records.dtype["values"].shape[0]), np.float16)
-    for at in range(0, len(records), STEP_TOKENS):
-        step = np.array(records[at : at + STEP_TOKENS])
-        if [_check(entry) for entry in step] != step["check"].tolist():
-            raise ValueError("damaged")
-        values = step["values"].astype(np.float32).reshape(len(step), -1, BLOCK)
-        values *= step["scales"].astype(np.float32)[:, :, None]
-        rows[at : at + STEP_TOKENS] = values.reshape(len(step), -1)
+    rows: Blocks = np.array(records["row"])
+    if [_check(row) for row in rows] != records["check"].tolist():
+        raise ValueError("damaged")
     return rows
 
 
-def _check(entry: np.void) -> int:
-    return zlib.crc32(entry.tobytes()[4:])
+def _check(row: Blocks) -> int:
+    return zlib.crc32(row.tobytes())

@@ -5,13 +5,15 @@ models are loaded.
 """
 
 import os
+import platform
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from assistant.errors import ModelNotInstalled
+from assistant.errors import ModelNotInstalled, NotEnoughMemory
 from assistant.models.catalogue import ModelEntry, Role
 from assistant.models.shelf import InstalledModel
 
@@ -19,6 +21,8 @@ BUFFER_BYTES = 600_000_000  # llama.cpp's compute buffers and Python itself, rou
 STEP_TOKENS = 1024
 SMALLEST_WINDOW_TOKENS = 2048
 COMFORTABLE_WINDOW_TOKENS = 8192  # a question, an answer and some twenty passages
+UNKNOWN_WINDOW_TOKENS = 4096  # of a file that does not say
+KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one value in the KV cache
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -26,12 +30,16 @@ CGROUP = Path("/sys/fs/cgroup")
 @dataclass(frozen=True)
 class Machine:
     """Attributes:
+    processor: what it calls itself.
     cores: physical ones that may be used.
+    processors: what the system calls so; with hyper-threading twice the cores.
     memory_bytes: all of it, or the container's limit.
     free_bytes: what can be taken without swapping.
     """
 
+    processor: str
     cores: int
+    processors: int
     memory_bytes: int
     free_bytes: int
 
@@ -42,15 +50,37 @@ def measure(cgroup: Path = CGROUP) -> Machine:
     limit = cgroup_memory(cgroup) or memory.total
     total = min(memory.total, limit)
     used = cgroup_number(cgroup, "memory.current") if total < memory.total else 0
-    return Machine(usable_cores(cgroup), total, min(memory.available, max(total - used, 0)))
+    cores = usable_cores(cgroup)
+    return Machine(
+        processor=processor_name(),
+        cores=cores,
+        processors=max(cores, usable_processors(cgroup)),
+        memory_bytes=total,
+        free_bytes=min(memory.available, max(total - used, 0)),
+    )
+
+
+def processor_name(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the model of the processor as the system tells it."""
+    try:
+        named = re.search(r"^model name\s*: (.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        named = None
+    return named[1].strip() if named else f"{platform.machine()} {platform.processor()}".strip()
 
 
 def usable_cores(cgroup: Path) -> int:
     """Return the physical cores, or fewer where affinity or a quota says so."""
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return min(physical, usable_processors(cgroup))
+
+
+def usable_processors(cgroup: Path) -> int:
+    """Return what the system calls processors, or fewer where affinity or a quota says so."""
+    every = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    allowed = len(affinity(0)) if affinity else physical
-    return max(min(physical, allowed, cgroup_cores(cgroup) or physical), 1)
+    allowed = len(affinity(0)) if affinity else every
+    return max(min(allowed, cgroup_cores(cgroup) or allowed), 1)
 
 
 def cgroup_cores(cgroup: Path) -> int:
@@ -84,7 +114,7 @@ def kv_bytes_per_token(entry: ModelEntry, bytes_per_value: float = 2.0) -> float
     """Return the KV cache's bytes a token: K and V for every layer and KV head.
 
     Args:
-        bytes_per_value: 2.0 for f16, about 1.06 for q8_0, about 0.56 for q4_0.
+        bytes_per_value: one of `KV_BYTES`.
     """
     return 2 * entry.layers * entry.kv_heads * entry.head_size * bytes_per_value
 
@@ -105,6 +135,32 @@ def largest_window(entry: ModelEntry, machine: Machine, bytes_per_value: float =
     fitting = int(room / cost) if cost else entry.trained_window_tokens
     window = min(fitting, entry.trained_window_tokens) // STEP_TOKENS * STEP_TOKENS
     return window if room >= 0 and window >= SMALLEST_WINDOW_TOKENS else 0
+
+
+def window_for(entry: ModelEntry, machine: Machine, wanted: int | None, kv: str = "f16") -> int:
+    """Return the window that may be opened: what is asked for, else what the model reads well.
+
+    Args:
+        wanted: tokens; more than the model was trained for means all of that.
+
+    Raises:
+        NotEnoughMemory: what is asked for does not fit, or no window does.
+    """
+    most = largest_window(entry, machine, KV_BYTES[kv])
+    window = min(
+        wanted or entry.effective_window_tokens or UNKNOWN_WINDOW_TOKENS,
+        entry.trained_window_tokens or wanted or UNKNOWN_WINDOW_TOKENS,
+    )
+    if window <= most or (most and not wanted):
+        return min(window, most)
+    raise NotEnoughMemory(
+        entry.name,
+        window if most else SMALLEST_WINDOW_TOKENS,
+        needed=memory_needed(entry, window if most else SMALLEST_WINDOW_TOKENS, KV_BYTES[kv]),
+        free=machine.free_bytes,
+        fits=most,
+        fits_packed=largest_window(entry, machine, KV_BYTES["q8_0"]),
+    )
 
 
 def choose(installed: Iterable[InstalledModel], machine: Machine) -> InstalledModel:

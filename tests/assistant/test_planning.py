@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.backends.fake import ScriptedModel
-from assistant.backends.llama import LlamaModel
+from assistant.backends.llama.model import LlamaModel
 from assistant.errors import ContextOverflow
 from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, pack
 from assistant.prompting import ask_messages

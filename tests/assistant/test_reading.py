@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
-from assistant.backends.llama import LlamaModel
+from assistant.backends.llama.model import LlamaModel
 from assistant.backends.memory import ExactIndex
 from assistant.errors import Cancelled, NotKept
 from assistant.prompting import RULES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.backends.templates import PromptPiece, lay_out, lay_out_plain
+from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
 from assistant.types import Message, Role
 
 SYSTEM, QUESTION = Message(Role.SYSTEM, "Rules."), Message(Role.USER, "Who?")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.errors import ModelNotInstalled
+from assistant.errors import ModelNotInstalled, NotEnoughMemory
 from assistant.models.catalogue import ModelEntry, load_catalogue
 from assistant.models.hardware import (
     Machine,
@@ -14,6 +14,8 @@ from assistant.models.hardware import (
     largest_window,
     measure,
     memory_needed,
+    processor_name,
+    window_for,
 )
 from assistant.models.shelf import InstalledModel
 
@@ -27,7 +29,7 @@ EMBEDDER = load_catalogue()["multilingual-e5-small"]
 
 
 def machine(free_bytes: int) -> Machine:
-    return Machine(cores=4, memory_bytes=64 * GIB, free_bytes=free_bytes)
+    return Machine("a chip", 4, 8, memory_bytes=64 * GIB, free_bytes=free_bytes)
 
 
 def installed(*entries: ModelEntry) -> list[InstalledModel]:
@@ -97,7 +99,35 @@ def test_a_container_lowers_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "memory.current").write_text("400000\n")
     (tmp_path / "cpu.max").write_text("100000 100000\n")
     found = measure(tmp_path)
-    assert found == Machine(cores=1, memory_bytes=1_000_000, free_bytes=600_000)
+    assert found == Machine(processor_name(), 1, 1, memory_bytes=1_000_000, free_bytes=600_000)
+
+
+def test_the_window_is_what_the_model_reads_well_or_what_fits() -> None:
+    assert window_for(LLAMA, machine(64 * GIB), None) == 32_768
+    assert window_for(LLAMA, machine(memory_needed(LLAMA, 8192)), None) == 8192
+    assert window_for(LLAMA, machine(64 * GIB), 1 << 30) == 131_072
+    assert window_for(LLAMA, machine(64 * GIB), 5000) == 5000
+
+
+def test_a_window_that_does_not_fit_says_which_would() -> None:
+    room = machine(memory_needed(LLAMA, 65_536))
+    with pytest.raises(NotEnoughMemory, match=r"131,072 tokens needs 22\.7 GB .* `--window 65536`"):
+        window_for(LLAMA, room, 1 << 30)
+    with pytest.raises(NotEnoughMemory, match=r"`--kv q8_0` with a window of up to 122,880"):
+        window_for(LLAMA, room, 1 << 30)
+    assert window_for(LLAMA, room, 120_000, "q8_0") == 120_000
+
+
+def test_where_no_window_fits_a_smaller_model_is_named() -> None:
+    with pytest.raises(NotEnoughMemory, match="use a smaller model"):
+        window_for(LLAMA, machine(2 * GIB), None)
+
+
+def test_a_processor_is_called_what_the_system_calls_it(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\nmodel name\t: Some Chip 9000\nflags\t\t: avx2\n")
+    assert processor_name(info) == "Some Chip 9000"
+    assert processor_name(tmp_path / "none") == processor_name(tmp_path / "nothing") != ""
 
 
 def test_without_a_limit_the_machine_is_what_it_is(tmp_path: Path) -> None:

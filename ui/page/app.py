@@ -39,8 +39,14 @@ def settings_from(arguments: list[str]) -> Settings:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="")
     parser.add_argument("--window", type=int, default=0)
+    parser.add_argument("--kv", default="f16")
     options = parser.parse_args(arguments)
-    return replace(Settings(), model=options.model or None, window_tokens=options.window or None)
+    return replace(
+        Settings(),
+        model=options.model or None,
+        window_tokens=options.window or None,
+        kv=options.kv,
+    )
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ and contents without. The only import of jinja2. Knows nothing of tokenizers.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from assistant.types import Message, Role
@@ -60,13 +61,18 @@ def lay_out_plain(messages: Sequence[Message]) -> list[PromptPiece]:
     return [*pieces, PromptPiece("Answer:", is_content=True)]
 
 
-def _render(template: str, parts: list[tuple[Role, list[int]]], bos: str, eos: str) -> str:
+@lru_cache(maxsize=4)
+def _compiled(template: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     environment.globals["raise_exception"] = _raise
+    return environment.from_string(template)
+
+
+def _render(template: str, parts: list[tuple[Role, list[int]]], bos: str, eos: str) -> str:
     marked = [{"role": role.value, "content": _marks(indexes)} for role, indexes in parts]
-    return environment.from_string(template).render(
+    return _compiled(template).render(
         messages=marked, add_generation_prompt=True, bos_token=bos, eos_token=eos, tools=None
     )
 

@@ -1,0 +1,173 @@
+"""One open context of llama.cpp: what it reads, what it writes, and what its cache holds.
+
+The cache is one row of cells. Some may be put there as they were kept; behind them stand tokens
+that were read. A beginning that stays the same is never read again. Not safe for two threads.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import llama_cpp as lc
+import numpy as np
+
+from assistant.backends.llama.cells import Cells, Kind, State, build, head_of, parse
+from assistant.backends.llama.weights import Weights
+from assistant.errors import Cancelled, ContextOverflow, UnusableModel
+from assistant.models.tuning import Tuning
+from assistant.protocols import Cancelled as CancelCheck
+from assistant.protocols import PrefillReport, never
+from assistant.types import Tokens
+
+REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
+REPEAT_WINDOW: Final = 256
+ABORTED: Final = 2  # what llama_decode returns when the abort callback said so
+KINDS: Final = {"f16": Kind.F16, "q8_0": Kind.Q8_0}
+
+
+class Kept(NamedTuple):
+    """A cell that came from a text read by itself: which text, and which of its tokens."""
+
+    text: str
+    number: int
+
+
+Cell: TypeAlias = int | Kept  # an int is a token, read behind all cells before it
+
+
+class Context:
+    """A window of tokens over some weights.
+
+    Attributes:
+        cancelled: asked while the model works; saying yes makes it raise `Cancelled`.
+    """
+
+    def __init__(self, weights: Weights, tuning: Tuning, window_tokens: int) -> None:
+        """Open a window.
+
+        Raises:
+            UnusableModel: there is no memory for it.
+        """
+        self.cancelled: CancelCheck = never
+        self._weights = weights
+        self._batch_tokens = tuning.batch_tokens
+        params = lc.llama_context_default_params()
+        params.n_ctx = window_tokens
+        params.n_batch = params.n_ubatch = tuning.batch_tokens
+        params.n_threads, params.n_threads_batch = tuning.threads, tuning.batch_threads
+        params.no_perf = True
+        params.flash_attn_type = int(tuning.flash_attention)
+        params.type_k = params.type_v = int(KINDS[tuning.kv])
+        self._abort = lc.ggml_abort_callback(lambda _data: self.cancelled())  # kept: C holds it
+        params.abort_callback = self._abort
+        self._handle = lc.llama_init_from_model(weights.handle, params)
+        if not self._handle:
+            reason = f"no memory for a window of {window_tokens} tokens"
+            raise UnusableModel(weights.path, reason)
+        self._memory = lc.llama_get_memory(self._handle)
+        self._sampler = _greedy_sampler(weights.vocabulary_size)
+        self.window_tokens = int(lc.llama_n_ctx(self._handle))
+        self._cells: list[Cell] = []
+        self._placed = 0  # of these cells, put there as kept
+        self._shift = 0  # from the number of a cell behind those to its position
+
+    def free(self) -> None:
+        """Free the window; nothing of this object can be used afterwards."""
+        lc.llama_sampler_free(self._sampler)
+        lc.llama_free(self._handle)
+
+    def keep(self, wanted: Sequence[Cell]) -> int:
+        """Drop what differs from the beginning of these; return how many cells stay."""
+        return self._cut(_common(self._cells, wanted))
+
+    def place(self, cells: Cells, names: Sequence[Cell]) -> None:
+        """Put these cells in place of all that the cache holds.
+
+        Raises:
+            ContextOverflow: the window does not hold them.
+        """
+        self._cut(0)
+        state = build(cells, head_of(self._state()))
+        if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), 0):
+            raise ContextOverflow(len(cells), self.window_tokens)
+        self._cells = list(names)
+        self._placed = len(names)
+        self._shift = int(cells.positions.max()) + 1 - len(names)
+
+    def cells(self) -> Cells:
+        """Return all that the cache holds."""
+        return parse(self._state())
+
+    def read(self, tokens: Tokens, report: PrefillReport | None = None) -> None:
+        """Read these behind all that the cache holds.
+
+        Raises:
+            Cancelled: somebody stopped it; the cache holds what was read before.
+            ContextOverflow: the window is full.
+        """
+        total = len(self._cells) + len(tokens)
+        for start in range(0, len(tokens), self._batch_tokens):
+            self._decode(tokens[start : start + self._batch_tokens])
+            if report:
+                report(len(self._cells), total)
+
+    def begin_reply(self) -> None:
+        """Forget what was written before."""
+        lc.llama_sampler_reset(self._sampler)
+
+    def next_token(self) -> int:
+        """Return the likeliest token to follow; `read` it to go on."""
+        return int(lc.llama_sampler_sample(self._sampler, self._handle, -1))
+
+    def scores(self, tokens: Sequence[int]) -> list[float]:
+        """Return how strongly each of these is expected next, as logits."""
+        logits = lc.llama_get_logits_ith(self._handle, -1)
+        return [float(logits[token]) for token in tokens]
+
+    def _decode(self, tokens: Tokens) -> None:
+        if self.cancelled():
+            raise Cancelled
+        batch = (lc.llama_token * len(tokens))(*tokens)
+        status = lc.llama_decode(self._handle, lc.llama_batch_get_one(batch, len(tokens)))
+        if status != 0:
+            self._cut(len(self._cells))
+            if status == ABORTED:
+                raise Cancelled
+            raise ContextOverflow(len(self._cells) + len(tokens), self.window_tokens)
+        self._cells += tokens
+
+    def _cut(self, cells: int) -> int:
+        """Drop all but the first cells; return how many really stay."""
+        inside = cells < self._placed  # positions of placed cells are not in order
+        start = 0 if inside else cells + self._shift
+        if inside or not lc.llama_memory_seq_rm(self._memory, 0, start, -1):
+            lc.llama_memory_clear(self._memory, True)
+            cells = self._placed = self._shift = 0
+        del self._cells[cells:]
+        return cells
+
+    def _state(self) -> State:
+        size = lc.llama_state_seq_get_size(self._handle, 0)
+        state = np.empty(size, np.uint8)
+        written = lc.llama_state_seq_get_data(self._handle, _pointer(state), size, 0)
+        return state[:written]
+
+
+def _greedy_sampler(vocabulary: int) -> Any:
+    chain = lc.llama_sampler_chain_init(lc.llama_sampler_chain_default_params())
+    penalties = lc.llama_sampler_init_penalties(vocabulary, REPEAT_WINDOW, REPEAT_PENALTY, 0.0, 0.0)
+    lc.llama_sampler_chain_add(chain, penalties)
+    lc.llama_sampler_chain_add(chain, lc.llama_sampler_init_greedy())
+    return chain
+
+
+def _pointer(buffer: State) -> Any:
+    return buffer.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+
+
+def _common(left: Sequence[Cell], right: Sequence[Cell]) -> int:
+    """Return the length of the common beginning."""
+    for index, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return index
+    return min(len(left), len(right))

@@ -1,0 +1,137 @@
+"""How fast a model is on this machine, and with which settings: a self-test of some seconds.
+
+Only what can differ is tried, one setting after the other. Depth costs nothing here: blank cells
+stand where a long text would, and they cost a token as much as others. Keeps nothing.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from assistant.backends.llama.cells import blank
+from assistant.backends.llama.context import Context
+from assistant.backends.llama.weights import Weights, may_lay_out, uses_gpu
+from assistant.models.tuning import Tuned, Tuning
+from assistant.types import Speeds, Tokens
+
+DEPTH: Final = 2_048  # of the deeper of two measurements, in tokens
+PROBE_TOKENS: Final = 32  # by which it is found how many tokens may be tried
+SAMPLE_S: Final = 1.0  # of reading, in one measurement
+SAMPLE_TOKENS: Final = (32, 512)  # least and most of them
+WRITTEN: Final = 4  # tokens of one measurement; the fastest counts
+# What is weighed against each other: a question on passages that have to be read.
+READ_TOKENS: Final = 2_000
+WRITE_TOKENS: Final = 150
+LARGE_BATCH: Final = 512
+WORTH: Final = 0.97  # of the time: less is no reason for another setting
+
+
+def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
+    """Return the best settings for a model file, and its speeds with them.
+
+    Args:
+        cores: physical ones that may be used.
+        processors: what the system calls so; with hyper-threading twice the cores.
+        kv: type of the KV cache.
+
+    Raises:
+        UnusableModel: the file cannot be read.
+    """
+    gpu = uses_gpu()
+    first = Tuning(cores, cores, gpu_layers=-1 if gpu else 0, kv=kv)
+    attention = (False, True) if kv == "f16" else (True,)  # packed values need it
+    with _loaded(path, first) as weights:
+        tried = [_try(weights, replace(first, flash_attention=on)) for on in attention]
+        best = _best(tried)
+        others = _variants(best.tuning, processors)
+        tried = [_try(weights, other) for other in others]
+        best = _best([best, *(t for t in tried if _cost(t) < WORTH * _cost(best))])
+    if gpu or not may_lay_out():
+        return best
+    with _loaded(path, replace(best.tuning, laid_out=True)) as weights:
+        return _best([best, _try(weights, replace(best.tuning, laid_out=True))])
+
+
+def _variants(tuning: Tuning, processors: int) -> list[Tuning]:
+    """Return what else may be faster, apart from what needs the weights loaded anew."""
+    large = replace(tuning, batch_tokens=LARGE_BATCH)
+    if processors == tuning.threads:
+        return [large]
+    return [large, replace(tuning, batch_threads=processors)]
+
+
+def _cost(tuned: Tuned) -> float:
+    speeds = tuned.speeds
+    return speeds.reading(READ_TOKENS) + speeds.writing(WRITE_TOKENS, depth=READ_TOKENS)
+
+
+def _best(tried: Sequence[Tuned]) -> Tuned:
+    return min(tried, key=_cost)
+
+
+@contextmanager
+def _loaded(path: Path, tuning: Tuning) -> Iterator[Weights]:
+    weights = Weights(path, laid_out=tuning.laid_out, gpu_layers=tuning.gpu_layers)
+    try:
+        yield weights
+    finally:
+        weights.free()
+
+
+def _try(weights: Weights, tuning: Tuning) -> Tuned:
+    context = Context(weights, tuning, DEPTH + SAMPLE_TOKENS[1] + WRITTEN)
+    try:
+        return Tuned(tuning, _speeds(context))
+    finally:
+        context.free()
+
+
+def _speeds(context: Context) -> Speeds:
+    context.read(_some(PROBE_TOKENS))  # the first time pages come from the disk
+    sample = _some(_sample_tokens(context))
+    count = len(sample)
+    flat, flat_write = _times(context, sample)
+    layout = context.cells().layout
+    context.place(blank(layout, DEPTH), list(range(DEPTH)))
+    deep, deep_write = _times(context, sample)
+    read_deeper = max(0.0, (deep - flat) / count / DEPTH)
+    write_deeper = max(0.0, (deep_write - flat_write) / DEPTH)
+    return Speeds(
+        read_s=flat / count - read_deeper * count / 2,
+        read_deeper_s=read_deeper,
+        write_s=flat_write - write_deeper * count,
+        write_deeper_s=write_deeper,
+    )
+
+
+def _sample_tokens(context: Context) -> int:
+    context.keep([])
+    start = time.perf_counter()
+    context.read(_some(PROBE_TOKENS))
+    rate = PROBE_TOKENS / (time.perf_counter() - start)
+    context.keep([])
+    least, most = SAMPLE_TOKENS
+    return max(least, min(most, int(rate * SAMPLE_S)))
+
+
+def _times(context: Context, sample: Tokens) -> tuple[float, float]:
+    """Return the seconds to read the sample, and to write one token behind it."""
+    start = time.perf_counter()
+    context.read(sample)
+    context.scores([0])  # a GPU is done when its scores are there
+    read = time.perf_counter() - start
+    written = []
+    for token in _some(WRITTEN):
+        start = time.perf_counter()
+        context.read([token])
+        context.scores([0])
+        written.append(time.perf_counter() - start)
+    return read, min(written)
+
+
+def _some(count: int) -> Tokens:
+    """Return tokens that any vocabulary has."""
+    return [100 + n % 900 for n in range(count)]

@@ -1,0 +1,169 @@
+"""A model file: what it says of itself, its weights in memory, its vocabulary.
+
+Knows nothing of contexts: what is read and written happens in `context.py`.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import llama_cpp as lc
+
+from assistant.errors import UnusableModel
+from assistant.models.catalogue import parameter_count
+from assistant.models.shelf import GgufFacts
+from assistant.types import Tokens
+
+PIECE_BYTES = 256
+
+
+@lc.llama_log_callback
+def _silence(level: int, text: bytes, data: Any) -> None:
+    """Swallow llama.cpp's own log: what matters is raised as an error."""
+
+
+lc.llama_log_set(_silence, ctypes.c_void_p(0))
+
+
+def build() -> str:
+    """Name the build of llama.cpp, and the form in which it keeps what was read."""
+    return f"{lc.__version__}/{lc.LLAMA_STATE_SEQ_VERSION}"
+
+
+def build_features() -> list[str]:
+    """Return the names of what this build of llama.cpp can use ("AVX512_BF16", "METAL", ...)."""
+    text = lc.llama_print_system_info().decode()
+    parts = [part.split(":")[-1].strip() for part in text.split("|")]
+    return [part.split(" = ")[0] for part in parts if part.endswith("= 1")]
+
+
+def uses_gpu() -> bool:
+    return bool(lc.llama_supports_gpu_offload())
+
+
+def may_lay_out() -> bool:
+    """Tell whether weights may be laid out anew for this processor.
+
+    GCC before 12.4 and 13.3 builds AMX that crashes (its bug 114098), and nothing in a build
+    says which compiler made it.
+    """
+    features = build_features()
+    return "REPACK" in features and "AMX_INT8" not in features
+
+
+def describe(path: Path) -> GgufFacts:
+    """Return what a model file says of itself, without loading its weights.
+
+    Raises:
+        UnusableModel: llama.cpp cannot read it.
+    """
+    with _vocabulary_of(path) as model:
+        architecture = _metadata(model, "general.architecture")
+        number = {
+            key: int(_metadata(model, f"{architecture}.{key}") or 0)
+            for key in ("context_length", "block_count", "embedding_length")
+        }
+        heads = int(_metadata(model, f"{architecture}.attention.head_count") or 1)
+        return GgufFacts(
+            architecture=architecture,
+            name=_metadata(model, "general.name") or path.stem,
+            trained_window_tokens=number["context_length"],
+            has_chat_template=lc.llama_model_chat_template(model, None) is not None,
+            layers=number["block_count"],
+            kv_heads=int(_metadata(model, f"{architecture}.attention.head_count_kv") or heads),
+            head_size=int(
+                _metadata(model, f"{architecture}.attention.key_length")
+                or number["embedding_length"] // heads
+            ),
+            parameters=int(parameter_count(_metadata(model, "general.size_label"))),
+        )
+
+
+class Weights:
+    """One loaded GGUF file."""
+
+    def __init__(self, path: Path, *, laid_out: bool = False, gpu_layers: int = 0) -> None:
+        """Load the file.
+
+        Args:
+            laid_out: copy the weights into the order that this processor multiplies fastest;
+                else they are used as they lie in the file.
+            gpu_layers: how many layers a GPU takes; -1 for all.
+
+        Raises:
+            UnusableModel: llama.cpp cannot read it.
+        """
+        self.path = path
+        params = lc.llama_model_default_params()
+        params.use_extra_bufts = laid_out
+        params.n_gpu_layers = gpu_layers
+        self.handle = _load(path, params)
+        self._vocabulary = lc.llama_model_get_vocab(self.handle)
+        template = lc.llama_model_chat_template(self.handle, None)
+        self.template = template.decode("utf-8", "replace") if template else ""
+        self.vocabulary_size = int(lc.llama_vocab_n_tokens(self._vocabulary))
+        self.bos = int(lc.llama_vocab_bos(self._vocabulary))
+        self.eos = int(lc.llama_vocab_eos(self._vocabulary))
+
+    def free(self) -> None:
+        """Free the weights; nothing of this object can be used afterwards."""
+        lc.llama_model_free(self.handle)
+
+    @property
+    def begins_with_bos(self) -> bool:
+        return bool(lc.llama_vocab_get_add_bos(self._vocabulary))
+
+    def tokenize(self, text: str, *, special: bool) -> Tokens:
+        """Return the tokens of `text`; with `special`, control tokens may come of it."""
+        data = text.encode()
+        tokens = (lc.llama_token * (len(data) + 8))()
+        found = lc.llama_tokenize(
+            self._vocabulary, data, len(data), tokens, len(tokens), False, special
+        )
+        return list(tokens[:found])
+
+    def text_of(self, token: int) -> str:
+        """Return how the vocabulary writes a token; "" for one that there is not (below 0)."""
+        if token < 0:
+            return ""
+        return str(lc.llama_vocab_get_text(self._vocabulary, token).decode("utf-8", "replace"))
+
+    def bytes_of(self, token: int) -> bytes:
+        """Return what a token adds to a reply; nothing for a control token."""
+        buffer = ctypes.create_string_buffer(PIECE_BYTES)
+        length = lc.llama_token_to_piece(self._vocabulary, token, buffer, len(buffer), 0, False)
+        return buffer.raw[: max(0, length)]
+
+    def is_control(self, token: int) -> bool:
+        return bool(lc.llama_vocab_is_control(self._vocabulary, token))
+
+    def ends_reply(self, token: int) -> bool:
+        return bool(lc.llama_vocab_is_eog(self._vocabulary, token))
+
+
+@contextmanager
+def _vocabulary_of(path: Path) -> Iterator[Any]:
+    params = lc.llama_model_default_params()
+    params.vocab_only = True
+    model = _load(path, params)
+    try:
+        yield model
+    finally:
+        lc.llama_model_free(model)
+
+
+def _load(path: Path, params: Any) -> Any:
+    if not path.is_file():
+        raise UnusableModel(path, "the file is not there any more")
+    model = lc.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise UnusableModel(path, "llama.cpp cannot read it: it may be damaged or too new")
+    return model
+
+
+def _metadata(model: Any, key: str) -> str:
+    buffer = ctypes.create_string_buffer(1 << 16)
+    length = lc.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if length >= 0 else ""

@@ -1,0 +1,44 @@
+"""What the self-test finds on a small model: sane speeds, kept for one machine and build."""
+
+from pathlib import Path
+
+import pytest
+
+from assistant.backends.llama.measuring import tune
+from assistant.models.tuning import Tuned, Tuning, Tunings
+from assistant.types import Speeds
+
+FACTS = ("starter", "sha", "build", "chip")
+
+
+def test_a_model_gets_speeds_and_settings(tiny_llama_path: Path) -> None:
+    tuned = tune(tiny_llama_path, cores=2, processors=2)
+    assert (tuned.tuning.threads, tuned.tuning.kv) == (2, "f16")
+    assert tuned.tuning.batch_tokens in (256, 512)
+    assert 0 < tuned.speeds.read_s < tuned.speeds.write_s  # tokens read together cost less
+    assert tuned.speeds.read_deeper_s >= 0
+
+
+def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> None:
+    tuned = Tuned(Tuning(2, 4, flash_attention=True), Speeds(0.01, 1e-6, 0.1, 1e-5))
+    tunings = Tunings(tmp_path)
+    assert tunings.load(FACTS) is None
+    tunings.save(FACTS, tuned)
+    assert tunings.load(FACTS) == tuned
+    assert tunings.load((*FACTS[:3], "another chip")) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 0}', '{"version": 1, "tuning": {}}'])
+def test_a_broken_record_is_measured_again(tmp_path: Path, text: str) -> None:
+    tunings = Tunings(tmp_path)
+    tunings.save(FACTS, Tuned(Tuning(2, 2), Speeds(0.01, 0, 0.1, 0)))
+    (record,) = (tmp_path / "tunings").iterdir()
+    record.write_text(text)
+    assert tunings.load(FACTS) is None
+
+
+def test_seconds_grow_with_what_stands_before() -> None:
+    speeds = Speeds(read_s=0.01, read_deeper_s=1e-5, write_s=0.1, write_deeper_s=1e-4)
+    assert speeds.reading(1000) == pytest.approx(10 + 1e-5 * 1000 * 500)
+    assert speeds.reading(1000, depth=2000) == pytest.approx(10 + 1e-5 * 1000 * 2500)
+    assert speeds.writing(10, depth=100) == pytest.approx(1 + 1e-4 * 10 * 105)
