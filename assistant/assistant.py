@@ -19,6 +19,7 @@ from assistant.prompting import (
     answerable_messages,
     ask_messages,
     passage_text,
+    passages_text,
     phrases,
     rewrite_messages,
     says_not_found,
@@ -200,7 +201,7 @@ class Assistant:
             window=self._model.effective_tokens,
             whole=bool(whole),
         )
-        return packing.recalled(self._reader.recall(packing.passages))
+        return packing.recalled(*self._reader.recall(packing.passages), self._model.count)
 
     def _whole(self, documents: Sequence[Document]) -> list[Passage]:
         """Return all passages of the documents when they are no more than a search would give."""
@@ -218,7 +219,8 @@ class Assistant:
         """Ask the model whether the passages hold the answer; what it reads stays read."""
         if not packing.passages:
             return False
-        prompt = self._prompt(answerable_messages(run.searched, packing.passages), packing)
+        messages = answerable_messages(run.searched, packing.fresh, run.language, packing.history)
+        prompt = self._prompt(messages, packing)
         yield Stage(StageName.READING, 0, len(prompt))
         choice = self._model.choose(
             prompt, ["Yes", "No"], readings=packing.readings, cancelled=run.cancelled
@@ -241,7 +243,7 @@ class Assistant:
         self, packing: Packing, run: _Run, reply_start: str
     ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
         """Yield the reply with its markers; return it with its citations."""
-        messages = ask_messages(run.searched, packing.passages, run.language, packing.history)
+        messages = ask_messages(run.searched, packing.fresh, run.language, packing.history)
         prompt = self._prompt(messages, packing, reply_start)
         yield Stage(StageName.WRITING)
         stream = self._model.stream(
@@ -260,9 +262,11 @@ class Assistant:
     def _prompt(
         self, messages: Sequence[Message], packing: Packing, reply_start: str = ""
     ) -> Tokens:
-        """Return what has to be read now: without the passages when they were read before."""
+        """Return what has to be read now: without what was read of the passages before."""
         before, after = self._model.encode_apart(messages, reply_start=reply_start)
-        return after if packing.readings else before + after
+        if not packing.readings:
+            return before + after
+        return self._model.tokens(passages_text(packing.fresh)) + after
 
     def _answer(
         self, text: str, citations: tuple[Citation, ...], packing: Packing, run: _Run

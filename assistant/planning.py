@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.errors import ContextOverflow
-from assistant.prompting import RULES, passage_text, question_text
+from assistant.prompting import RULES, passage_text, passages_text, question_text
 from assistant.protocols import Count
 from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading
 
@@ -23,25 +23,30 @@ class Packing:
     """The plan with what it is for: numbered passages and the turns that fit.
 
     Attributes:
-        readings: the passages as the model read them before; none when it has to read them now.
+        readings: what the model read before of the passages, as it is still seen.
+        fresh: the passages it has to read now.
     """
 
     plan: ContextPlan
     passages: tuple[Passage, ...]
     history: tuple[Message, ...]
+    fresh: tuple[Passage, ...] = ()
     readings: tuple[Reading, ...] = ()
 
-    def recalled(self, readings: Sequence[Reading]) -> "Packing":
-        """Return the same passages as they were read before; no readings change nothing."""
+    def recalled(
+        self, readings: Sequence[Reading], fresh: Sequence[Passage], count: Count
+    ) -> "Packing":
+        """Return the same passages, some of them as they were read before."""
         if not readings:
             return self
         seen = sum(reading.seen_tokens for reading in readings)
-        plan = replace(
-            self.plan,
-            mode=ContextMode.KEPT,
-            ledger={**self.plan.ledger, "rules": 2 * TEMPLATE_TOKENS, "documents": seen},
-        )
-        return replace(self, plan=plan, readings=tuple(readings))
+        ledger = {
+            **self.plan.ledger,
+            "rules": 2 * TEMPLATE_TOKENS,
+            "documents": seen + count(passages_text(fresh)),
+        }
+        plan = replace(self.plan, mode=ContextMode.KEPT, ledger=ledger)
+        return replace(self, plan=plan, readings=tuple(readings), fresh=tuple(fresh))
 
 
 def pack(
@@ -76,6 +81,7 @@ def pack(
     talk = sum(count(turn.text) + TEMPLATE_TOKENS for turn in turns)
     room = max(least, min(PASSAGE_TOKENS, free - talk))
     taken, used = _fitting_passages(candidates, costs, room)
+    passages = tuple(_in_reading_order(taken))
     left_out = [passage for passage in candidates if passage not in taken]
     return Packing(
         plan=ContextPlan(
@@ -91,8 +97,9 @@ def pack(
             pages_read=_pages(taken),
             pages_left_out=tuple(p for p in _pages(left_out) if p not in _pages(taken)),
         ),
-        passages=tuple(_in_reading_order(taken)),
+        passages=passages,
         history=tuple(turns),
+        fresh=passages,
     )
 
 

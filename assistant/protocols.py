@@ -15,6 +15,7 @@ from assistant.types import (
     Page,
     Passage,
     Reading,
+    Speeds,
     Tokens,
     Vector,
 )
@@ -45,8 +46,17 @@ class LanguageModel(Protocol):
         """Tokens up to which the model still reads well; at most `window_tokens`."""
         ...
 
-    def count(self, text: str) -> int:
+    @property
+    def speeds(self) -> Speeds | None:
+        """How fast it reads and writes here; None when that was not measured."""
+        ...
+
+    def tokens(self, text: str) -> Tokens:
         """Return the tokens of `text` as content, without special tokens."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Return how many tokens `text` is as content."""
         ...
 
     def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:

@@ -6,7 +6,7 @@ them. Lists of contents, terms or sources belong to no section. Knows no questio
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,73 +85,94 @@ def _cut(numbers: Sequence[int], costs: Sequence[int], limit: int) -> list[list[
     return parts
 
 
-def reading(
-    document: Document,
-    section: Section,
-    model: LanguageModel,
-    *,
-    seen: Collection[int] | None = None,
-    leads: bool = True,
-) -> Reading:
-    """Return the section as it is read, with the chunks of these ordinals left in sight.
+@dataclass(frozen=True)
+class Laid:
+    """A section as tokens.
 
-    Args:
-        seen: ordinals of chunks; None means all.
-        leads: nothing stands before it, so that the rules are left in sight too.
+    Attributes:
+        tokens: the rules, the head and all chunks.
+        head_start: where the head of the section begins.
+        spans: ordinal of a chunk -> [start, end) of its tokens.
+        note: what a reader is told it is.
     """
+
+    document_id: str
+    tokens: tuple[int, ...]
+    head_start: int
+    spans: Mapping[int, tuple[int, int]]
+    note: str
+
+    def seen(self, ordinals: Collection[int], *, leads: bool) -> Reading:
+        """Return the section as it is read, with these chunks left in sight.
+
+        Args:
+            leads: nothing stands before it, so that the rules are left in sight too.
+        """
+        chunks = [span for ordinal, span in self.spans.items() if ordinal in ordinals]
+        begin = 0 if leads else self.head_start
+        head_end = min(start for start, _ in self.spans.values())
+        spans = _merged([(begin, head_end), *sorted(chunks)])
+        return Reading(self.tokens, spans, self.document_id, self.note)
+
+
+def lay(document: Document, section: Section, model: LanguageModel) -> Laid:
+    """Return the section as the model reads it."""
     head = section_head(document, section.title)
     parts = [chunk_text(chunk) for chunk in section.chunks]
     text = reading_text(head, parts)
     tokens, _ = model.encode_apart([Message(Role.SYSTEM, text), Message(Role.USER, "")])
     costs = [model.count(part) for part in parts]
     start = len(tokens) - sum(costs)
-    spans = [(0 if leads else start - model.count(head), start)]
+    head_start = start - model.count(head)
+    spans = {}
     for chunk, cost in zip(section.chunks, costs, strict=True):
-        if seen is None or chunk.ordinal in seen:
-            spans.append((start, start + cost))
+        spans[chunk.ordinal] = (start, start + cost)
         start += cost
     note = f"{document.title}, p. {pages_text(section.pages)}"
-    return Reading(tuple(tokens), _merged(spans), document.id, note)
+    return Laid(document.id, tuple(tokens), head_start, spans, note)
 
 
 class Reader:
     """Knows in which sections each document is read, and reads them."""
 
-    def __init__(self, model: LanguageModel, store: Store) -> None:
+    def __init__(
+        self, model: LanguageModel, store: Store, *, section_tokens: int = SECTION_TOKENS
+    ) -> None:
         self._model = model
         self._store = store
+        self._section_tokens = section_tokens
         self._sections: dict[str, list[Section]] = {}
+        self._laid: dict[Section, Laid] = {}
 
     def sections(self, document: Document) -> list[Section]:
         """Return the sections of the document, in order."""
         if document.id not in self._sections:
             body, _ = without_apparatus(self._store.chunks(document.id))
-            limit = min(SECTION_TOKENS, self._model.effective_tokens // 2)
+            limit = min(self._section_tokens, self._model.effective_tokens // 2)
             self._sections[document.id] = sections(body, self._model.count, limit)
         return self._sections[document.id]
 
-    def recall(self, passages: Sequence[Passage]) -> list[Reading]:
-        """Return readings that leave these passages in sight; none when one was not read yet."""
-        readings = self.see(passages)
-        return readings if all(map(self._model.has_read, readings)) else []
+    def recall(self, passages: Sequence[Passage]) -> tuple[list[Reading], list[Passage]]:
+        """Return readings that leave passages in sight which were read, and the other passages."""
+        fresh = [passage for passage in passages if not self._was_read(passage)]
+        return self.see([passage for passage in passages if passage not in fresh]), fresh
 
     def see(self, passages: Sequence[Passage]) -> list[Reading]:
         """Return readings that leave these passages in sight, whether or not they were read.
 
-        None when one of the passages belongs to no section.
-
         Args:
-            passages: in the order in which they are to be seen.
+            passages: of sections, in the order in which they are to be seen.
         """
-        places = [(passage.document, self._section_of(passage)) for passage in passages]
-        ordinals = {(passage.document.id, passage.chunk.ordinal) for passage in passages}
-        found: list[Reading] = []
-        for document, section in dict.fromkeys(places):
-            if section is None:
-                return []
-            seen = [c.ordinal for c in section.chunks if (document.id, c.ordinal) in ordinals]
-            found.append(reading(document, section, self._model, seen=seen, leads=not found))
-        return found
+        ordinals: dict[Section, set[int]] = {}
+        documents: dict[Section, Document] = {}
+        for passage in passages:
+            if section := self._section_of(passage):
+                ordinals.setdefault(section, set()).add(passage.chunk.ordinal)
+                documents[section] = passage.document
+        return [
+            self._lay(documents[section], section).seen(seen, leads=not number)
+            for number, (section, seen) in enumerate(ordinals.items())
+        ]
 
     def read(self, document: Document, cancelled: Cancelled) -> Iterator[Stage]:
         """Read what was not read of the document; yield a stage before and after each section.
@@ -159,15 +180,29 @@ class Reader:
         Raises:
             NotKept: there is no room for what was read.
         """
-        parts = [reading(document, section, self._model) for section in self.sections(document)]
+        found = self.sections(document)
+        parts = [self._whole(document, section) for section in found]
         total = sum(len(part.tokens) for part in parts)
         done = 0
-        for section, part in zip(self.sections(document), parts, strict=True):
+        for section, part in zip(found, parts, strict=True):
             yield Stage(StageName.READING, done, total, pages_text(section.pages))
             if not self._model.read(part, cancelled=cancelled):
                 raise NotKept(document.title)
             done += len(part.tokens)
         yield Stage(StageName.READING, done, total)
+
+    def _was_read(self, passage: Passage) -> bool:
+        section = self._section_of(passage)
+        return section is not None and self._model.has_read(self._whole(passage.document, section))
+
+    def _whole(self, document: Document, section: Section) -> Reading:
+        laid = self._lay(document, section)
+        return laid.seen(laid.spans.keys(), leads=True)
+
+    def _lay(self, document: Document, section: Section) -> Laid:
+        if section not in self._laid:
+            self._laid[section] = lay(document, section, self._model)
+        return self._laid[section]
 
     def _section_of(self, passage: Passage) -> Section | None:
         for section in self.sections(passage.document):

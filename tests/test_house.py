@@ -55,7 +55,8 @@ PUBLIC = {
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
     "assistant.reading": {
-        "Reader", "Section", "pages_text", "reading", "sections", "title_of", "without_apparatus",
+        "Laid", "Reader", "Section", "lay", "pages_text", "sections", "title_of",
+        "without_apparatus",
     },
     "assistant.settings": {"Settings", "default_home", "default_models", "default_quota"},
     "assistant.summarizing": {

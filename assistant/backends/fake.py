@@ -9,7 +9,7 @@ import numpy as np
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import ContextOverflow
 from assistant.protocols import Cancelled, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Reading, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens
 
 
 class ScriptedModel:
@@ -30,11 +30,13 @@ class ScriptedModel:
         window_tokens: int = 8192,
         name: str = "scripted",
         knows: bool = True,
+        speeds: Speeds | None = None,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages: reply
         self._window = window_tokens
         self._name = name
         self._knows = knows
+        self._speeds = speeds
         self.asked: list[list[Message]] = []
         self.seen: list[tuple[Reading, ...]] = []
         self._read: set[tuple[int, ...]] = set()
@@ -52,13 +54,20 @@ class ScriptedModel:
     def effective_tokens(self) -> int:
         return self._window
 
+    @property
+    def speeds(self) -> Speeds | None:
+        return self._speeds
+
+    def tokens(self, text: str) -> Tokens:
+        return [zlib.crc32(word.encode()) for word in _words(text)]
+
     def count(self, text: str) -> int:
         return len(_words(text))
 
     def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
         self._encoded = list(messages)
         text = " ".join([*(message.text for message in messages), reply_start])
-        return [zlib.crc32(word.encode()) for word in _words(text)]
+        return self.tokens(text)
 
     def encode_apart(
         self, messages: Sequence[Message], *, reply_start: str = ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Reading, Tokens
+from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens
 
 T = TypeVar("T")
 
@@ -43,6 +43,13 @@ class LazyModel:
     @property
     def effective_tokens(self) -> int:
         return self._model.get().effective_tokens
+
+    @property
+    def speeds(self) -> Speeds | None:
+        return self._model.get().speeds
+
+    def tokens(self, text: str) -> Tokens:
+        return self._model.get().tokens(text)
 
     def count(self, text: str) -> int:
         return self._model.get().count(text)

@@ -72,7 +72,16 @@ def test_rules_come_first_then_documents_then_the_conversation() -> None:
 def test_what_comes_before_the_question_is_the_same_in_every_language() -> None:
     beginnings = {tuple(ask_messages("Q", PASSAGES, code, HISTORY)[:-1]) for code in PHRASES}
     assert len(beginnings) == 1
-    assert answerable_messages("Q", PASSAGES)[0] == ask_messages("Q", PASSAGES, "en")[0]
+
+
+@pytest.mark.parametrize("code", PHRASES)
+def test_yes_or_no_is_asked_behind_the_same_words_as_the_answer(code: str) -> None:
+    asked = ask_messages("How long is it?", PASSAGES, code, HISTORY)
+    checked = answerable_messages("How long is it?", PASSAGES, code, HISTORY)
+    assert checked[:-1] == asked[:-1]
+    question = asked[-1].text.removesuffix(phrases(code).answer)
+    assert checked[-1].text.startswith(question)
+    assert question.endswith("How long is it?\n\n")
 
 
 def test_passages_carry_number_title_and_pages() -> None:

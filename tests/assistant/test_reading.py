@@ -16,7 +16,7 @@ from assistant.errors import Cancelled, NotKept
 from assistant.prompting import RULES
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import PrefillReport, never
-from assistant.reading import Reader, Section, reading, sections
+from assistant.reading import Reader, Section, lay, sections
 from assistant.types import (
     Answer,
     Chunk,
@@ -102,14 +102,15 @@ def test_a_chunk_is_seen_as_it_stands_and_the_others_are_not(
         for n, said in enumerate(["Before.", text, "After."])
     )
     section = Section("Bridges", chunks)
-    one = reading(document("book"), section, tokenizer, seen=[1])
+    laid = lay(document("book"), section, tokenizer)
+    one = laid.seen([1], leads=True)
     alone = f"{RULES}\n\nBook: Bridges\n\n(page 5, Bridges)\n{text.strip()}\n\n"
     messages = [Message(Role.SYSTEM, alone), Message(Role.USER, "")]
     assert seen_by(one) == tokenizer.encode_apart(messages)[0]
-    whole = reading(document("book"), section, tokenizer)
+    whole = laid.seen([0, 1, 2], leads=True)
     assert whole.tokens == one.tokens
     assert whole.seen == ((0, len(whole.tokens)),)
-    second = reading(document("book"), section, tokenizer, seen=[1], leads=False)
+    second = laid.seen([1], leads=False)
     assert seen_by(second) == seen_by(one)[-len(seen_by(second)) :]
     assert len(seen_by(second)) == tokenizer.count(alone.removeprefix(f"{RULES}\n\n"))
 
@@ -119,19 +120,19 @@ def passages_of(library: Library, book: Document, *ordinals: int) -> list[Passag
     return [Passage(chunks[ordinal], book, score=1.0) for ordinal in ordinals]
 
 
-def test_passages_are_recalled_once_all_their_sections_were_read(library: Library) -> None:
+def test_passages_are_recalled_once_their_section_was_read(library: Library) -> None:
     book = add(library, BOOK)
     model = ScriptedModel("")
     reader = Reader(model, library)
     assert len(reader.sections(book)) > 2
     asked = passages_of(library, book, 0, 1, PAGES - 1)
-    assert reader.recall(asked) == []
     first, last = reader.see(asked)
-    model.read(first)
-    assert reader.recall(asked) == []
-    model.read(last)
-    assert reader.recall(asked) == [first, last]
     assert (first.seen[0][0], last.seen[0][0] > 0) == (0, True)
+    assert reader.recall(asked) == ([], asked)
+    model.read(first)
+    assert reader.recall(asked) == ([first], asked[2:])
+    model.read(last)
+    assert reader.recall(asked) == ([first, last], [])
 
 
 def test_a_passage_of_a_list_of_sources_is_never_recalled(library: Library) -> None:
@@ -139,8 +140,9 @@ def test_a_passage_of_a_list_of_sources_is_never_recalled(library: Library) -> N
     model = ScriptedModel("")
     reader = Reader(model, library)
     list(reader.read(book, never))
-    assert reader.recall(passages_of(library, book, 0))
-    assert reader.recall(passages_of(library, book, 0, 1)) == []
+    both = passages_of(library, book, 0, 1)
+    readings, fresh = reader.recall(both)
+    assert (len(readings), fresh) == (1, both[1:])
 
 
 def test_reading_a_document_says_how_far_it_is(library: Library) -> None:
@@ -221,15 +223,19 @@ def test_a_prepared_document_is_not_read_again_for_a_question(library: Library) 
     assert kept.plan.ledger["documents"] == sum(r.seen_tokens for r in model.seen[-1])
 
 
-def test_a_library_prepared_in_part_is_packed_afresh(library: Library) -> None:
+def test_what_was_not_prepared_is_read_behind_what_was(library: Library) -> None:
     book = add(library, "The bridge is 91 metres long.", title="Bridges")
     add(library, "The bridge of the llamas is 12 metres long.", title="Llamas")
     model = ScriptedModel("It is 91 metres long.")
     assistant = Assistant(model, HashEmbedder(), library)
-    list(assistant.prepare(book.id))
     assert assistant.answer("How long is the bridge?").plan.mode is ContextMode.WHOLE
-    only = assistant.answer("How long is the bridge?", documents=[book.id])
-    assert only.plan.mode is ContextMode.KEPT
+    list(assistant.prepare(book.id))
+    mixed = assistant.answer("How long is the bridge?")
+    assert mixed.plan.mode is ContextMode.KEPT
+    assert "91 metres" not in model.asked[-1][0].text
+    assert "12 metres" in model.asked[-1][0].text
+    assert [reading.document_id for reading in model.seen[-1]] == [book.id]
+    assert mixed.plan.pages_read == assistant.answer("How long is the bridge?").plan.pages_read
 
 
 def test_a_summary_leaves_the_document_prepared(library: Library) -> None:
@@ -238,4 +244,4 @@ def test_a_summary_leaves_the_document_prepared(library: Library) -> None:
     list(Assistant(model, HashEmbedder(), library).summarize(book.id))
     seen = {readings[0].tokens for readings in model.seen if readings}
     sections_read = Reader(model, library).sections(book)
-    assert seen == {reading(book, section, model).tokens for section in sections_read}
+    assert seen == {lay(book, section, model).tokens for section in sections_read}
