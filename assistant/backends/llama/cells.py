@@ -18,6 +18,7 @@ Values: TypeAlias = NDArray[np.float16]  # (cells, values)
 Blocks: TypeAlias = NDArray[np.void]  # (cells, values / 32), each of type BLOCK
 Rows: TypeAlias = NDArray[Any]  # (cells, width): either of these
 State: TypeAlias = NDArray[np.uint8]  # (bytes,), as llama.cpp gives and takes it
+Part: TypeAlias = NDArray[Any]  # some of those bytes
 Positions: TypeAlias = NDArray[np.int32]  # (cells,)
 
 BLOCK_VALUES: Final = 32
@@ -127,23 +128,38 @@ def build(cells: Cells, head: bytes) -> State:
     rows = cells.packed() if layout.kind is Kind.Q8_0 else cells.unpacked()
     metas = np.zeros(len(cells), CELL_HEAD)
     metas["position"], metas["owners"] = cells.positions, 1
-    parts: list[Any] = [head, struct.pack("<II", 1, len(cells)), metas]
-    parts.append(struct.pack("<II", layout.transposed, len(layout.keys)))
-    item, starts = layout.kind.item, _starts(layout)
-    for width, start in zip(layout.keys, starts[0], strict=True):
-        columns = width // layout.kind.values
-        parts.append(struct.pack("<iQ", layout.kind, columns * item.itemsize))
-        parts.append(np.ascontiguousarray(rows[:, start : start + columns]))
-    for width, start in zip(layout.values, starts[1], strict=True):
-        columns = width // layout.kind.values
-        values = rows[:, start : start + columns]
-        if layout.transposed:
-            parts.append(struct.pack("<iII", layout.kind, item.itemsize, width))
-            parts.append(np.ascontiguousarray(values.T))
-        else:
-            parts.append(struct.pack("<iQ", layout.kind, columns * item.itemsize))
-            parts.append(np.ascontiguousarray(values))
-    return np.concatenate([np.frombuffer(part, np.uint8) for part in parts])
+    keys, values = _columns_of(layout)
+    parts: list[Part] = [
+        np.frombuffer(head + struct.pack("<II", 1, len(cells)), np.uint8),
+        metas,
+        np.frombuffer(struct.pack("<II", layout.transposed, len(layout.keys)), np.uint8),
+        *(part for columns in keys for part in _by_row(rows[:, columns], layout.kind)),
+    ]
+    for columns in values:
+        by = _by_column if layout.transposed else _by_row
+        parts += by(rows[:, columns], layout.kind)
+    return _joined(parts)
+
+
+def _by_row(rows: Rows, kind: Kind) -> list[Part]:
+    head = struct.pack("<iQ", kind, rows.shape[1] * kind.item.itemsize)
+    return [np.frombuffer(head, np.uint8), rows]
+
+
+def _by_column(rows: Rows, kind: Kind) -> list[Part]:
+    head = struct.pack("<iII", kind, kind.item.itemsize, rows.shape[1])
+    return [np.frombuffer(head, np.uint8), rows.T]
+
+
+def _joined(parts: Sequence[Part]) -> State:
+    """Return the bytes of all parts in one piece, each copied once."""
+    out = np.empty(sum(part.nbytes for part in parts), np.uint8)
+    at = 0
+    for part in parts:
+        room = out[at : at + part.nbytes].view(part.dtype).reshape(part.shape)
+        room[...] = part
+        at += part.nbytes
+    return out
 
 
 def head_of(state: State) -> bytes:
@@ -241,11 +257,13 @@ def _check(given: int, kind: Kind) -> None:
         raise ForeignState(f"types {given} and {kind} in one cache")
 
 
-def _starts(layout: Layout) -> tuple[list[int], list[int]]:
-    """Return where in a row the keys of each layer begin, and where its values do."""
+def _columns_of(layout: Layout) -> tuple[list[slice], list[slice]]:
+    """Return where in a row the keys of each layer stand, and where its values do."""
     keys, values, at = [], [], 0
     for key_width, value_width in zip(layout.keys, layout.values, strict=True):
-        keys.append(at)
-        values.append(at + key_width // layout.kind.values)
-        at += (key_width + value_width) // layout.kind.values
+        middle = at + key_width // layout.kind.values
+        end = middle + value_width // layout.kind.values
+        keys.append(slice(at, middle))
+        values.append(slice(middle, end))
+        at = end
     return keys, values

@@ -237,7 +237,7 @@ class LlamaModel:
         self, prompt: Tokens, readings: Sequence[Reading], report: PrefillReport | None
     ) -> int:
         """Bring readings and prompt into the cache; return how many cells were there or kept."""
-        before: list[Cell] = [Kept(_digest(r.tokens), n) for r in readings for n in _numbers(r)]
+        before = [cell for reading in readings for cell in _cells(reading)]
         cached = self._context.keep([*before, *prompt[:-1]])
         if cached < len(before):
             self._context.place(join([self._recalled(r, report) for r in readings]), before)
@@ -332,5 +332,6 @@ def _seen(readings: Sequence[Reading]) -> int:
     return sum(reading.seen_tokens for reading in readings)
 
 
-def _numbers(reading: Reading) -> list[int]:
-    return [number for start, end in reading.seen for number in range(start, end)]
+def _cells(reading: Reading) -> list[Cell]:
+    text = _digest(reading.tokens)
+    return [Kept(text, number) for start, end in reading.seen for number in range(start, end)]
