@@ -42,8 +42,13 @@ class Context:
         cancelled: asked while the model works; saying yes makes it raise `Cancelled`.
     """
 
-    def __init__(self, weights: Weights, tuning: Tuning, window_tokens: int) -> None:
+    def __init__(
+        self, weights: Weights, tuning: Tuning, window_tokens: int, *, sequences: int = 1
+    ) -> None:
         """Open a window.
+
+        Args:
+            sequences: that may share its cells.
 
         Raises:
             UnusableModel: there is no memory for it.
@@ -55,6 +60,7 @@ class Context:
         params.n_ctx = window_tokens
         params.n_batch = params.n_ubatch = tuning.batch_tokens
         params.n_threads, params.n_threads_batch = tuning.threads, tuning.batch_threads
+        params.n_seq_max, params.kv_unified = sequences, True
         params.no_perf = True
         params.flash_attn_type = int(tuning.flash_attention)
         params.type_k = params.type_v = int(KINDS[tuning.kv])
