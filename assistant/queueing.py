@@ -1,0 +1,102 @@
+"""Whose turn it is: many ask one model, which answers one after the other.
+
+First come, first served; background work goes when nobody else wants to, and is told when
+somebody does. Knows nothing of what is done with a turn.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from assistant.errors import Cancelled
+
+LOOK_S: Final = 0.1  # between two looks of somebody who waits
+
+
+class Ticket:
+    """A place in the queue; in front of it stands whoever is served now."""
+
+    def __init__(self, queue: "Queue", *, background: bool) -> None:
+        self._queue = queue
+        self.background = background
+
+    @property
+    def position(self) -> int:
+        """How many are served before; 0 when it is this one's turn."""
+        return self._queue.position(self)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is this one's turn and somebody waits who should not wait for it."""
+        return self._queue.wanted(self)
+
+    def wait(self, cancelled: Callable[[], bool]) -> Iterator[int]:
+        """Yield the position whenever it has changed, until it is this one's turn.
+
+        Raises:
+            Cancelled: `cancelled` said so.
+        """
+        told = 0
+        while (position := self._queue.look(self, LOOK_S if told else 0.0)) > 0:
+            if cancelled():
+                raise Cancelled
+            if position != told:
+                yield position
+            told = position
+
+    def pass_on(self) -> None:
+        """Let those go first who wait now; wait again afterwards."""
+        self._queue.to_the_end(self)
+
+
+class Queue:
+    """Tickets in the order in which they are served."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._tickets: list[Ticket] = []
+
+    @contextmanager
+    def ticket(self, *, background: bool = False) -> Iterator[Ticket]:
+        """Hold a place in the queue; leaving the block gives it up."""
+        ticket = Ticket(self, background=background)
+        with self._changed:
+            self._enter(ticket)
+        try:
+            yield ticket
+        finally:
+            with self._changed:
+                self._tickets.remove(ticket)
+                self._changed.notify_all()
+
+    def position(self, ticket: Ticket) -> int:
+        with self._changed:
+            return self._tickets.index(ticket)
+
+    def look(self, ticket: Ticket, seconds: float) -> int:
+        """Return the position of a ticket, at once when it is 0, else after a change or a while."""
+        with self._changed:
+            if self._tickets.index(ticket) > 0:
+                self._changed.wait(seconds)
+            return self._tickets.index(ticket)
+
+    def wanted(self, ticket: Ticket) -> bool:
+        with self._changed:
+            return self._tickets[0] is ticket and any(
+                ticket.background and not other.background for other in self._tickets[1:]
+            )
+
+    def to_the_end(self, ticket: Ticket) -> None:
+        with self._changed:
+            self._tickets.remove(ticket)
+            self._enter(ticket)
+            self._changed.notify_all()
+
+    def _enter(self, ticket: Ticket) -> None:
+        """Put a ticket behind all others, but before background work that is not served yet."""
+        place = len(self._tickets)
+        if not ticket.background:
+            while place > 1 and self._tickets[place - 1].background:
+                place -= 1
+        self._tickets.insert(place, ticket)
