@@ -1,41 +1,42 @@
 """The assistant: the only place that knows the order of the steps of an answer.
 
-retrieve → plan → messages → generate (stream) → cite and check
+gather (search, plan, recall) → messages → generate (stream) → cite and check
 """
 
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, TypeAlias
 
 from assistant import languages
-from assistant.centring import Centring
 from assistant.citing import Citer, without_markers
-from assistant.errors import EmptyQuestion
-from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, Packing, pack
+from assistant.errors import Cancelled as Stopped
+from assistant.errors import EmptyLibrary, EmptyQuestion
+from assistant.gathering import NO_WISH, Asked, Gatherer, Wish
+from assistant.noting import NoteTaker
+from assistant.planning import ANSWER_TOKENS, Packing
 from assistant.prompting import (
     answerable_messages,
     ask_messages,
-    passage_text,
-    passages_text,
     phrases,
     rewrite_messages,
     says_not_found,
 )
-from assistant.protocols import Cancelled, Embedder, LanguageModel, Store, never
+from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, Store, never
+from assistant.queueing import Queue, waiting
 from assistant.reading import Reader
-from assistant.retrieving import retrieve
 from assistant.rewriting import stands_alone, usable
 from assistant.summarizing import Length, Summarizer
 from assistant.types import (
     Answer,
+    Choice,
     Citation,
-    Document,
+    ContextMode,
+    ContextPlan,
     Generation,
     Message,
-    Passage,
     Piece,
     Role,
     Stage,
@@ -44,8 +45,8 @@ from assistant.types import (
     Timings,
     Tokens,
 )
+from assistant.watching import watched
 
-PASSAGES: Final = 6  # asked of the search; the plan takes those that fit
 REWRITE_TOKENS: Final = 80
 ANSWERABLE_SHARE: Final = 0.4  # of yes against no; measured in docs/architecture.md
 
@@ -59,8 +60,8 @@ class _Run:
     question: str
     language: str
     cancelled: Cancelled
-    start: float
-    load_s: float
+    start: float = 0.0
+    load_s: float = 0.0
     searched: str = ""
     first_token: float | None = None
     costs: list[Generation] = field(default_factory=list)
@@ -73,8 +74,9 @@ class Assistant:
         self._model = model
         self._embedder = embedder
         self._store = store
-        self._centring = Centring(embedder)
         self._reader = Reader(model, store)
+        self._gatherer = Gatherer(model, embedder, store, self._reader)
+        self._queue = Queue()
 
     def ask(
         self,
@@ -83,6 +85,7 @@ class Assistant:
         language: str | None = None,
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
+        wish: Wish = NO_WISH,
         cancelled: Cancelled = never,
     ) -> Iterator[Event]:
         """Yield what happens: stages, pieces of the answer's text, and last the `Answer`.
@@ -91,27 +94,51 @@ class Assistant:
             language: of the answer; None takes the question's.
             documents: ids, titles or file names to answer from; none means all.
             history: the conversation so far, question and reply in turn.
+            wish: how the documents shall reach the model, and in what time.
 
         Raises:
-            EmptyQuestion, UnknownLanguage, UnknownDocument, AmbiguousDocument, ModelError.
+            EmptyQuestion, EmptyLibrary, UnknownLanguage, UnknownDocument, AmbiguousDocument,
+            ModelError.
             assistant.errors.Cancelled: `cancelled` said so.
         """
-        question = question.strip()
-        if not question:
-            raise EmptyQuestion
-        asked_in = languages.identify(question)
-        chosen = [self._store.document(reference) for reference in documents]
-        language = languages.check(language) if language else asked_in
-        run = self._start(question, language, cancelled)
-        yield Stage(StageName.SEARCHING)
-        run.searched = self._standalone(question, history, cancelled)
-        packing = self._pack(run, asked_in, chosen, history)
-        if (yield from self._answerable(packing, run)):
-            text, citations = yield from self._write(packing, run)
-        else:
-            text, citations = phrases(language).not_found, ()
-            yield Piece(text)
-        yield self._answer(text, citations, packing, run)
+        asked = self._asked(question, language, documents, history)
+        run = _Run(asked.question, asked.language, cancelled)
+        with self._queue.ticket() as ticket:
+            yield from waiting(ticket, cancelled)
+            yield from self._load(run)
+            yield Stage(StageName.SEARCHING)
+            run.searched = self._standalone(asked.question, history, cancelled)
+            asked = replace(asked, question=run.searched)
+            planned = self._gatherer.plan(asked, wish)
+            packing = yield from self._gatherer.gather(
+                planned, asked, self._note_taker(), cancelled
+            )
+            if (yield from self._answerable(packing, run)):
+                text, citations, packing = yield from self._write(packing, run)
+            else:
+                text, citations = phrases(run.language).not_found, ()
+                yield Piece(text)
+            yield self._answer(text, citations, packing, run)
+
+    def plan(
+        self,
+        question: str,
+        *,
+        language: str | None = None,
+        documents: Sequence[str] = (),
+        history: Sequence[Message] = (),
+        wish: Wish = NO_WISH,
+    ) -> ContextPlan:
+        """Return the plan that `ask` would follow; nothing is read for it.
+
+        Raises: as `ask`.
+        """
+        asked = self._asked(question, language, documents, history)
+        packing = self._gatherer.plan(asked, wish)
+        if packing.plan.mode is ContextMode.HIERARCHICAL:
+            return packing.plan
+        messages = ask_messages(asked.question, packing.text, asked.language, packing.history)
+        return self._exact(packing, self._prompt(messages, packing)).plan
 
     def answer(
         self,
@@ -120,9 +147,12 @@ class Assistant:
         language: str | None = None,
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
+        wish: Wish = NO_WISH,
     ) -> Answer:
         """Return the answer at once; see `ask`."""
-        events = self.ask(question, language=language, documents=documents, history=history)
+        events = self.ask(
+            question, language=language, documents=documents, history=history, wish=wish
+        )
         return next(event for event in events if isinstance(event, Answer))
 
     def summarize(
@@ -144,12 +174,19 @@ class Assistant:
         """
         found = self._store.document(document)
         wanted = languages.check(language) if language else found.language
-        embed = self._embedder.embed_queries
-        summarizer = Summarizer(self._model, self._store, embed, self._reader, cancelled)
-        yield from summarizer.summarize(found, wanted, length)
+        with self._queue.ticket() as ticket:
+            yield from waiting(ticket, cancelled)
+            yield Stage(StageName.LOADING)
+            notes = self._note_taker()
+            summarizer = Summarizer(
+                self._model, self._store, self._reader, notes, ticket, cancelled
+            )
+            yield from summarizer.summarize(found, wanted, length)
 
     def prepare(self, document: str, *, cancelled: Cancelled = never) -> Iterator[Stage]:
         """Read a document for all later questions; yield how far that is.
+
+        Whoever asks something meanwhile goes first, at once.
 
         Args:
             document: id, title or file name.
@@ -157,17 +194,54 @@ class Assistant:
         Raises:
             UnknownDocument, AmbiguousDocument, ModelError, Cancelled.
         """
-        yield from self._reader.read(self._store.document(document), cancelled)
+        found = self._store.document(document)
+        with self._queue.ticket(background=True) as ticket:
+            while True:
+                yield from waiting(ticket, cancelled)
+                try:
+                    yield from self._reader.read(found, lambda: cancelled() or ticket.wanted)
+                    return
+                except Stopped:
+                    if cancelled():
+                        raise
+                    ticket.pass_on()
 
-    def _start(self, question: str, language: str, cancelled: Cancelled) -> _Run:
+    def prepared(self, document: str) -> float:
+        """Return which share of a document's tokens was read for later questions."""
+        return self._reader.share_read(self._store.document(document))
+
+    def _asked(
+        self,
+        question: str,
+        language: str | None,
+        documents: Sequence[str],
+        history: Sequence[Message],
+    ) -> Asked:
+        """Return the question, checked."""
+        question = question.strip()
+        if not question:
+            raise EmptyQuestion
+        asked_in = languages.identify(question)
+        wanted = languages.check(language) if language else asked_in
+        chosen = [self._store.document(reference) for reference in documents]
+        every = chosen or self._store.documents()
+        if not every:
+            raise EmptyLibrary
+        return Asked(question, asked_in, wanted, tuple(every), tuple(history))
+
+    def _note_taker(self) -> NoteTaker:
+        return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)
+
+    def _load(self, run: _Run) -> Iterator[Stage]:
         """Load what is not loaded yet, apart from the time that the question takes."""
+        yield Stage(StageName.LOADING)
         begin = time.perf_counter()
         with ThreadPoolExecutor(1) as other:  # one reads its file while the other is imported
             model = other.submit(lambda: self._model.window_tokens)
             _ = self._embedder.dimensions
             model.result()
-        start = time.perf_counter()
-        return _Run(question, language, cancelled, start=start, load_s=start - begin)
+        run.start = time.perf_counter()
+        run.load_s = run.start - begin
 
     def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
         """Return the question with what it takes from the conversation put in."""
@@ -178,73 +252,52 @@ class Assistant:
         rewritten = "".join(pieces).strip()
         return rewritten if usable(rewritten, question) else question
 
-    def _pack(
-        self, run: _Run, asked_in: str, chosen: Sequence[Document], history: Sequence[Message]
-    ) -> Packing:
-        documents = chosen or self._store.documents()
-        whole = self._whole(documents)
-        found = whole or retrieve(
-            run.searched,
-            asked_in,
-            store=self._store,
-            embedder=self._embedder,
-            centring=self._centring,
-            limit=PASSAGES,
-            documents=documents,
-        )
-        packing = pack(
-            run.searched,
-            run.language,
-            found,
-            history,
-            count=self._model.count,
-            window=self._model.effective_tokens,
-            whole=bool(whole),
-        )
-        return packing.recalled(*self._reader.recall(packing.passages), self._model.count)
-
-    def _whole(self, documents: Sequence[Document]) -> list[Passage]:
-        """Return all passages of the documents when they are no more than a search would give."""
-        if sum(document.chunk_count for document in documents) > PASSAGES:
-            return []
-        passages = [
-            Passage(chunk=chunk, document=document, score=1.0)
-            for document in documents
-            for chunk in self._store.chunks(document.id)
-        ]
-        tokens = sum(self._model.count(passage_text(passage)) for passage in passages)
-        return passages if tokens < PASSAGE_TOKENS else []
-
     def _answerable(self, packing: Packing, run: _Run) -> Generator[Event, None, bool]:
         """Ask the model whether the passages hold the answer; what it reads stays read."""
+        if packing.plan.mode is ContextMode.HIERARCHICAL:
+            return True  # notes on the whole answer what is asked of the whole
         if not packing.passages:
             return False
-        messages = answerable_messages(run.searched, packing.fresh, run.language, packing.history)
+        messages = answerable_messages(run.searched, packing.text, run.language, packing.history)
         prompt = self._prompt(messages, packing)
-        yield Stage(StageName.READING, 0, len(prompt))
-        choice = self._model.choose(
-            prompt, ["Yes", "No"], readings=packing.readings, cancelled=run.cancelled
-        )
+        yield Stage(StageName.READING, 0, len(prompt), "", packing.plan.predicted_s)
+
+        def stage(done: int, total: int) -> Stage:
+            speeds = self._model.speeds
+            left = speeds.reading(total - done, depth=done) if speeds else None
+            return Stage(StageName.READING, done, total, "", left)
+
+        def choose(cancelled: Cancelled, report: PrefillReport) -> Choice:
+            return self._model.choose(
+                prompt,
+                ["Yes", "No"],
+                readings=packing.readings,
+                cancelled=cancelled,
+                report=report,
+            )
+
+        choice = yield from watched(choose, run.cancelled, stage)
         run.costs.append(choice.cost)
         return choice.shares[0] >= ANSWERABLE_SHARE
 
     def _write(
         self, packing: Packing, run: _Run
-    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
+    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...], Packing]]:
         """Yield the reply as it is written; again, held to its language, when it strays."""
-        text, citations = yield from self._reply(packing, run, "")
+        text, citations, packing = yield from self._reply(packing, run, "")
         written = languages.written_in(text)
         if written in ("", run.language) or says_not_found(text):
-            return text, citations
+            return text, citations, packing
         yield Piece("", restart=True)
         return (yield from self._reply(packing, run, phrases(run.language).reply_start))
 
     def _reply(
         self, packing: Packing, run: _Run, reply_start: str
-    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...]]]:
-        """Yield the reply with its markers; return it with its citations."""
-        messages = ask_messages(run.searched, packing.fresh, run.language, packing.history)
+    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...], Packing]]:
+        """Yield the reply with its markers; return it with its citations and the exact plan."""
+        messages = ask_messages(run.searched, packing.text, run.language, packing.history)
         prompt = self._prompt(messages, packing, reply_start)
+        packing = self._exact(packing, prompt)
         yield Stage(StageName.WRITING)
         stream = self._model.stream(
             prompt,
@@ -257,7 +310,7 @@ class Assistant:
         for piece in citer.mark(chain([reply_start], _noting(stream, run))):
             text += piece
             yield Piece(piece)
-        return text.strip(), citer.citations
+        return text.strip(), citer.citations, packing
 
     def _prompt(
         self, messages: Sequence[Message], packing: Packing, reply_start: str = ""
@@ -266,7 +319,11 @@ class Assistant:
         before, after = self._model.encode_apart(messages, reply_start=reply_start)
         if not packing.readings:
             return before + after
-        return self._model.tokens(passages_text(packing.fresh)) + after
+        return self._model.tokens(packing.text) + after
+
+    def _exact(self, packing: Packing, prompt: Tokens) -> Packing:
+        """Return the packing with its ledger as the prompt really is."""
+        return packing.counted(packing.plan.kept_tokens + len(prompt), self._model.count)
 
     def _answer(
         self, text: str, citations: tuple[Citation, ...], packing: Packing, run: _Run

@@ -3,6 +3,7 @@
     QuipuError
     ├── UsageError                what was asked for makes no sense
     │   ├── EmptyQuestion
+    │   ├── EmptyLibrary
     │   ├── UnknownDocument
     │   ├── AmbiguousDocument
     │   └── UnknownLanguage
@@ -48,6 +49,11 @@ class UsageError(QuipuError):
 class EmptyQuestion(UsageError):
     def __init__(self) -> None:
         super().__init__("The question is empty: write what you want to know.")
+
+
+class EmptyLibrary(UsageError):
+    def __init__(self) -> None:
+        super().__init__("The library is empty: `quipu add FILE` takes a document in.")
 
 
 class UnknownDocument(UsageError):

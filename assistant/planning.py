@@ -1,21 +1,51 @@
-"""Who gets how many tokens of the window. Pure: counts come in, a plan comes out.
+"""Who gets how many tokens of the window, and how long it takes. Pure: counts in, a plan out.
 
 Nothing is cut silently: what there is no room for is listed in the plan.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.errors import ContextOverflow
-from assistant.prompting import RULES, passage_text, passages_text, question_text
+from assistant.prompting import (
+    ANSWERABLE,
+    RULES,
+    passage_text,
+    passages_text,
+    question_text,
+)
 from assistant.protocols import Count
-from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading
+from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading, Speeds
 
 ANSWER_TOKENS: Final = 320  # four sentences in the languages that need the most tokens
-PASSAGE_TOKENS: Final = 1_800  # read in under 20 s at 100 tokens a second, two laptop cores
+PASSAGE_SHARE: Final = 0.25  # of the window that a model reads well, for passages
+LEAST_TOKENS: Final = 400  # of passages, however slow the model is: one passage
 HISTORY_SHARE: Final = 0.25  # of the window, for the conversation at most
 TEMPLATE_TOKENS: Final = 24  # that a chat template puts round one message; Llama 3.1: 37 for two
+BUDGET_S: Final = 60.0  # to the first word, where the reader does not say
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an answer may take, in tokens.
+
+    Attributes:
+        window: of prompt and answer together.
+        passages: of all passages.
+        fresh: of the passages that have to be read now.
+    """
+
+    window: int
+    passages: int
+    fresh: int
+
+    @classmethod
+    def of(cls, window: int, speeds: Speeds | None, budget_s: float = BUDGET_S) -> "Limits":
+        """Return the limits for a window that is read well, and for the time there is."""
+        passages = max(LEAST_TOKENS, int(window * PASSAGE_SHARE))
+        fresh = speeds.readable(budget_s) if speeds else passages
+        return cls(window, passages, max(LEAST_TOKENS, min(passages, fresh)))
 
 
 @dataclass(frozen=True)
@@ -25,6 +55,7 @@ class Packing:
     Attributes:
         readings: what the model read before of the passages, as it is still seen.
         fresh: the passages it has to read now.
+        notes: what it reads in the place of passages, which are there to be cited.
     """
 
     plan: ContextPlan
@@ -32,6 +63,12 @@ class Packing:
     history: tuple[Message, ...]
     fresh: tuple[Passage, ...] = ()
     readings: tuple[Reading, ...] = ()
+    notes: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the model reads now of the documents."""
+        return self.notes or passages_text(self.fresh)
 
     def recalled(
         self, readings: Sequence[Reading], fresh: Sequence[Passage], count: Count
@@ -40,13 +77,37 @@ class Packing:
         if not readings:
             return self
         seen = sum(reading.seen_tokens for reading in readings)
+        rules = count(RULES)  # which the first of the readings begins with
         ledger = {
             **self.plan.ledger,
-            "rules": 2 * TEMPLATE_TOKENS,
-            "documents": seen + count(passages_text(fresh)),
+            "rules": rules + 2 * TEMPLATE_TOKENS,
+            "documents": seen - rules + count(passages_text(fresh)),
         }
-        plan = replace(self.plan, mode=ContextMode.KEPT, ledger=ledger)
+        plan = replace(self.plan, ledger=ledger, kept_tokens=seen)
         return replace(self, plan=plan, readings=tuple(readings), fresh=tuple(fresh))
+
+    def timed(self, speeds: Speeds | None, count: Count) -> "Packing":
+        """Return the same with the seconds it takes until the first word."""
+        if speeds is None:
+            return self
+        kept, ledger = self.plan.kept_tokens, self.plan.ledger
+        new = sum(ledger.values()) - ledger["answer"] - kept + count(ANSWERABLE)
+        seconds = kept * speeds.restore_s + speeds.reading(new, depth=kept) + speeds.write_s
+        return replace(self, plan=replace(self.plan, predicted_s=seconds))
+
+    def later(self, seconds: float) -> "Packing":
+        """Return the same with so much more time until the first word."""
+        if self.plan.predicted_s is None:
+            return self
+        return replace(self, plan=replace(self.plan, predicted_s=self.plan.predicted_s + seconds))
+
+    def counted(self, prompt_tokens: int, count: Count) -> "Packing":
+        """Return the same with the ledger made exact: what is nobody else's is the rules'."""
+        ledger = dict(self.plan.ledger)
+        ledger["conversation"] = sum(count(turn.text) for turn in self.history)
+        others = ledger["documents"] + ledger["conversation"] + ledger["question"]
+        ledger["rules"] = prompt_tokens - others
+        return replace(self, plan=replace(self.plan, ledger=ledger))
 
 
 def pack(
@@ -56,19 +117,19 @@ def pack(
     history: Sequence[Message],
     *,
     count: Count,
-    window: int,
-    whole: bool = False,
+    limits: Limits,
+    kept: Collection[Passage] = (),
 ) -> Packing:
     """Return the best of the candidates that fit, in document order and numbered from 1.
 
     Args:
         candidates: best first.
-        window: tokens of prompt and answer together.
-        whole: the candidates are all there is of the documents in question.
+        kept: those of them that need not be read.
 
     Raises:
         ContextOverflow: not even one of the candidates fits beside the question.
     """
+    window = limits.window
     rules = count(RULES) + 2 * TEMPLATE_TOKENS
     asking = count(question_text(question, language))
     free = window - rules - asking - ANSWER_TOKENS
@@ -79,13 +140,14 @@ def pack(
     # The conversation never takes the place of the last passage.
     turns = _fitting_turns(history, min(free - least, int(window * HISTORY_SHARE)), count)
     talk = sum(count(turn.text) + TEMPLATE_TOKENS for turn in turns)
-    room = max(least, min(PASSAGE_TOKENS, free - talk))
-    taken, used = _fitting_passages(candidates, costs, room)
+    room = max(least, min(limits.passages, free - talk))
+    fresh = [passage not in kept for passage in candidates]
+    taken, used = _fitting_passages(candidates, costs, fresh, room, max(least, limits.fresh))
     passages = tuple(_in_reading_order(taken))
     left_out = [passage for passage in candidates if passage not in taken]
     return Packing(
         plan=ContextPlan(
-            mode=ContextMode.WHOLE if whole and not left_out else ContextMode.PACKED,
+            mode=ContextMode.PACKED,
             window=window,
             ledger={
                 "rules": rules,
@@ -96,11 +158,44 @@ def pack(
             },
             pages_read=_pages(taken),
             pages_left_out=tuple(p for p in _pages(left_out) if p not in _pages(taken)),
+            page_tokens=_page_tokens(passages, count),
+            turns_left_out=len(history) - len(turns),
         ),
         passages=passages,
         history=tuple(turns),
         fresh=passages,
     )
+
+
+def noted(
+    packing: Packing, notes: Sequence[str], cited: Sequence[Passage], count: Count
+) -> Packing:
+    """Return the packing of a question that is answered from notes.
+
+    Args:
+        notes: of one section each; those that do not fit are left out.
+        cited: what stands behind them.
+
+    Raises:
+        ContextOverflow: not even one of the notes fits.
+    """
+    ledger = packing.plan.ledger
+    free = packing.plan.window - sum(ledger.values()) + ledger["documents"]
+    taken: list[str] = []
+    for note in notes:
+        if count("\n\n".join([*taken, note])) <= free:
+            taken.append(note)
+    if not taken:
+        raise ContextOverflow(packing.plan.window - free + count(notes[0]), packing.plan.window)
+    text = "\n\n".join(taken)
+    passages = tuple(_in_reading_order(cited))
+    plan = replace(
+        packing.plan,
+        ledger={**ledger, "documents": count(text)},
+        pages_read=_pages(passages),
+        page_tokens=(),
+    )
+    return replace(packing, plan=plan, passages=passages, notes=text)
 
 
 def _fitting_turns(history: Sequence[Message], limit: int, count: Count) -> list[Message]:
@@ -122,16 +217,21 @@ def _cost(passage: Passage, most: int, count: Count) -> int:
 
 
 def _fitting_passages(
-    candidates: Sequence[Passage], costs: Sequence[int], room: int
+    candidates: Sequence[Passage],
+    costs: Sequence[int],
+    fresh: Sequence[bool],
+    room: int,
+    fresh_room: int,
 ) -> tuple[list[Passage], int]:
-    """Return the best candidates that fit into `room`, and their tokens."""
+    """Return the best candidates that fit into both rooms, and their tokens."""
     taken: list[Passage] = []
-    used = 0
-    for passage, cost in zip(candidates, costs, strict=True):
-        if used + cost > room:
+    used = read = 0
+    for passage, cost, new in zip(candidates, costs, fresh, strict=True):
+        if used + cost > room or (new and read + cost > fresh_room):
             continue
         taken.append(passage)
         used += cost
+        read += cost * new
     return taken, used
 
 
@@ -144,3 +244,17 @@ def _in_reading_order(passages: Sequence[Passage]) -> list[Passage]:
 
 def _pages(passages: Sequence[Passage]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted({(p.document.id, page) for p in passages for page in p.chunk.pages}))
+
+
+def _page_tokens(passages: Sequence[Passage], count: Count) -> tuple[tuple[str, int, int], ...]:
+    """Return the tokens given of each page; a passage's first page has what stands round it."""
+    tokens: dict[tuple[str, int], int] = {}
+    for passage in passages:
+        chunk, left = passage.chunk, count(passage_text(passage))
+        for start, page in reversed(chunk.page_starts):
+            part = count(chunk.text[start:]) if start else left
+            chunk = replace(chunk, text=chunk.text[:start])
+            key = (passage.document.id, page)
+            tokens[key] = tokens.get(key, 0) + min(part, left)
+            left -= min(part, left)
+    return tuple((document, page, n) for (document, page), n in sorted(tokens.items()))

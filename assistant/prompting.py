@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from assistant.languages import name_of
-from assistant.types import Chunk, Document, Message, Passage, Role
+from assistant.types import Chunk, Document, Message, Passage, Point, Role
 
 RULES: Final = """\
 You answer questions about documents from numbered passages.
@@ -210,33 +210,40 @@ def reading_text(head: str, chunks: Sequence[str]) -> str:
     return "".join([RULES, "\n\n", head, *chunks])
 
 
+def note_text(document: Document, title: str, points: Sequence[Point]) -> str:
+    """Return the notes on a section as the model reads them."""
+    told = "\n".join(f"- {point.text}" for point in points)
+    return f"{section_head(document, title).strip()}\n{told}"
+
+
 def question_text(question: str, language: str) -> str:
     """Return the question with the language instruction behind it."""
     return _asking(question, language, phrases(language).answer)
 
 
 def ask_messages(
-    question: str, passages: Sequence[Passage], language: str, history: Sequence[Message] = ()
+    question: str, text: str, language: str, history: Sequence[Message] = ()
 ) -> list[Message]:
-    """Return the conversation that asks the model for an answer."""
-    return _conversation(passages, history, question_text(question, language))
+    """Return the conversation that asks the model for an answer.
+
+    Args:
+        text: passages of the documents, or notes on them.
+    """
+    return _conversation(text, history, question_text(question, language))
 
 
 def answerable_messages(
-    question: str, passages: Sequence[Passage], language: str, history: Sequence[Message] = ()
+    question: str, text: str, language: str, history: Sequence[Message] = ()
 ) -> list[Message]:
-    """Return the conversation that asks whether the passages hold the answer, yes or no.
+    """Return the conversation that asks whether the text holds the answer, yes or no.
 
     It is that of `ask_messages` up to the end of the question, so that all this is read once.
     """
-    return _conversation(passages, history, _asking(question, language, ANSWERABLE))
+    return _conversation(text, history, _asking(question, language, ANSWERABLE))
 
 
-def _conversation(
-    passages: Sequence[Passage], history: Sequence[Message], asked: str
-) -> list[Message]:
-    documents = f"{RULES}\n\n{passages_text(passages)}"
-    return [Message(Role.SYSTEM, documents), *history, Message(Role.USER, asked)]
+def _conversation(text: str, history: Sequence[Message], asked: str) -> list[Message]:
+    return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), *history, Message(Role.USER, asked)]
 
 
 def _asking(question: str, language: str, order: str) -> str:

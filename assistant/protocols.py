@@ -47,6 +47,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def whole_tokens(self) -> int:
+        """Tokens of a whole text from which it answers as well as from passages of it."""
+        ...
+
+    @property
     def speeds(self) -> Speeds | None:
         """How fast it reads and writes here; None when that was not measured."""
         ...
@@ -118,6 +123,7 @@ class LanguageModel(Protocol):
         *,
         readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
     ) -> Choice:
         """Return how likely the reply begins with each option.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from assistant.errors import Cancelled
+from assistant.types import Stage, StageName
 
 LOOK_S: Final = 0.1  # between two looks of somebody who waits
 
@@ -100,3 +101,9 @@ class Queue:
             while place > 1 and self._tickets[place - 1].background:
                 place -= 1
         self._tickets.insert(place, ticket)
+
+
+def waiting(ticket: Ticket, cancelled: Callable[[], bool]) -> Iterator[Stage]:
+    """Yield a stage whenever the position has changed, until it is the ticket's turn."""
+    for position in ticket.wait(cancelled):
+        yield Stage(StageName.WAITING, 0, position)

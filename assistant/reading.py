@@ -6,13 +6,13 @@ them. Lists of contents, terms or sources belong to no section. Knows no questio
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.errors import NotKept
 from assistant.prompting import chunk_text, reading_text, section_head
-from assistant.protocols import Cancelled, Count, LanguageModel, Store
+from assistant.protocols import Cancelled, Count, LanguageModel, PrefillReport, Store
 from assistant.types import (
     Chunk,
     Document,
@@ -23,6 +23,7 @@ from assistant.types import (
     Stage,
     StageName,
 )
+from assistant.watching import watched
 
 SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
 NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
@@ -175,7 +176,7 @@ class Reader:
         ]
 
     def read(self, document: Document, cancelled: Cancelled) -> Iterator[Stage]:
-        """Read what was not read of the document; yield a stage before and after each section.
+        """Read what was not read of the document; yield how far that is.
 
         Raises:
             NotKept: there is no room for what was read.
@@ -183,13 +184,46 @@ class Reader:
         found = self.sections(document)
         parts = [self._whole(document, section) for section in found]
         total = sum(len(part.tokens) for part in parts)
-        done = 0
-        for section, part in zip(found, parts, strict=True):
-            yield Stage(StageName.READING, done, total, pages_text(section.pages))
-            if not self._model.read(part, cancelled=cancelled):
+        left = [0.0 if self._model.has_read(part) else self._seconds(part) for part in parts]
+        before = 0
+        for number, (section, part) in enumerate(zip(found, parts, strict=True)):
+            told = Stage(StageName.READING, before, total, pages_text(section.pages), sum(left))
+            left[number] = 0.0
+            yield told
+            if not (yield from self._read(part, told, sum(left), cancelled)):
                 raise NotKept(document.title)
-            done += len(part.tokens)
-        yield Stage(StageName.READING, done, total)
+            before += len(part.tokens)
+        yield Stage(StageName.READING, total, total, "", 0.0)
+
+    def _read(
+        self, part: Reading, told: Stage, later_s: float, cancelled: Cancelled
+    ) -> Generator[Stage, None, bool]:
+        """Read one text; return whether it could be kept.
+
+        Args:
+            told: the stage as it was before.
+            later_s: what comes after it takes so long.
+        """
+
+        def stage(done: int, _: int) -> Stage:
+            rest = later_s + self._seconds(part, done)
+            return replace(told, done=told.done + done, seconds_left=rest)
+
+        def read(cancelled: Cancelled, report: PrefillReport) -> bool:
+            return self._model.read(part, cancelled=cancelled, report=report)
+
+        return (yield from watched(read, cancelled, stage))
+
+    def _seconds(self, part: Reading, done: int = 0) -> float:
+        """Return how long the rest of a text takes to read."""
+        speeds = self._model.speeds
+        return speeds.reading(len(part.tokens) - done, depth=done) if speeds else 0.0
+
+    def share_read(self, document: Document) -> float:
+        """Return which share of the document's tokens was read."""
+        parts = [self._whole(document, section) for section in self.sections(document)]
+        read = sum(len(part.tokens) for part in parts if self._model.has_read(part))
+        return read / sum(len(part.tokens) for part in parts)
 
     def _was_read(self, passage: Passage) -> bool:
         section = self._section_of(passage)

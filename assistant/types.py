@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -176,15 +177,25 @@ class Message:
 
 
 class ContextMode(StrEnum):
-    """How the documents reach the model: all of them, passages read now, or passages read before.
+    """How documents reach the model.
 
-    SECTIONS is for summaries: one section after the other.
+    WHOLE: all of the text, in reading order. PACKED: the passages a search found.
+    HIERARCHICAL: notes on every section, taken from the text before.
     """
 
     WHOLE = "whole"
     PACKED = "packed"
-    KEPT = "kept"
-    SECTIONS = "sections"
+    HIERARCHICAL = "hierarchical"
+
+
+class Reason(StrEnum):
+    """Why a plan has its mode."""
+
+    ASKED = "asked"  # the reader wanted it
+    FITS = "fits"  # all of the text is as good as passages of it
+    OVERVIEW = "overview"  # the question is about the whole
+    DETAIL = "detail"  # the question is about a part, and the text is long
+    SLOW = "slow"  # what would suit better takes longer than the reader wants to wait
 
 
 @dataclass(frozen=True)
@@ -192,10 +203,15 @@ class ContextPlan:
     """Who gets how many tokens of the window.
 
     Attributes:
-        ledger: tokens for rules, documents, conversation, question and answer, in this order.
+        ledger: tokens for rules, documents, conversation, question and answer, in this order; what
+            chat templates put round texts counts as rules.
         pages_read: (document id, page) of every page the model is given text from.
         pages_left_out: (document id, page) of found pages for which there was no room; of a
             summary, pages with nothing but lists of contents, terms or sources.
+        page_tokens: (document id, page, tokens) of what is given of each page.
+        kept_tokens: of the documents' tokens, those that were read before and are not read again.
+        turns_left_out: earlier questions and replies for which there was no room.
+        predicted_s: seconds until the first word; None when the model's speed is not known.
     """
 
     mode: ContextMode
@@ -203,7 +219,11 @@ class ContextPlan:
     ledger: dict[str, int]
     pages_read: tuple[tuple[str, int], ...] = ()
     pages_left_out: tuple[tuple[str, int], ...] = ()
+    page_tokens: tuple[tuple[str, int, int], ...] = ()
+    kept_tokens: int = 0
+    turns_left_out: int = 0
     predicted_s: float | None = None
+    reason: Reason = Reason.DETAIL
 
 
 @dataclass(frozen=True)
@@ -236,12 +256,14 @@ class Speeds:
         read_deeper_s: more for each token that stands before it.
         write_s: of one token that is written.
         write_deeper_s: more for each token that stands before it.
+        restore_s: of one token that was read before and is put back.
     """
 
     read_s: float
     read_deeper_s: float
     write_s: float
     write_deeper_s: float
+    restore_s: float = 0.0
 
     def reading(self, tokens: int, *, depth: int = 0) -> float:
         """Return the seconds to read so many tokens behind `depth` others."""
@@ -250,6 +272,13 @@ class Speeds:
     def writing(self, tokens: int, *, depth: int = 0) -> float:
         """Return the seconds to write so many tokens behind `depth` others."""
         return tokens * (self.write_s + self.write_deeper_s * (depth + tokens / 2))
+
+    def readable(self, seconds: float) -> int:
+        """Return how many tokens are read in that time, from an empty cache on."""
+        half, flat = self.read_deeper_s / 2, self.read_s
+        if half <= 0:
+            return int(seconds / flat)
+        return int((sqrt(flat * flat + 4 * half * seconds) - flat) / (2 * half))
 
 
 @dataclass(frozen=True)
@@ -366,7 +395,9 @@ class Summary:
 
 
 class StageName(StrEnum):
+    LOADING = "loading"
     MEASURING = "measuring"
+    WAITING = "waiting"
     SEARCHING = "searching"
     READING = "reading"
     WRITING = "writing"
@@ -375,12 +406,20 @@ class StageName(StrEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """What the assistant is doing; `done` of `total` in tokens or sections, 0 when unknown."""
+    """What the assistant is doing; `done` of `total` in tokens or sections, 0 when unknown.
+
+    Who waits is told how many others are served before, as `total`.
+
+    Attributes:
+        note: pages, as "3" or "3–5".
+        seconds_left: None when that cannot be told.
+    """
 
     name: StageName
     done: int = 0
     total: int = 0
     note: str = ""
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
         name=installed.name,
         window_tokens=window,
         effective_tokens=window if settings.window_tokens else effective,
+        whole_tokens=installed.entry.whole_text_tokens,
         tuning=tuned.tuning,
         speeds=tuned.speeds,
         sha256=installed.sha256,

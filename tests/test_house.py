@@ -49,8 +49,12 @@ PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "e
 # Module -> the functions and classes it offers.
 PUBLIC = {
     "assistant.assistant": {"Assistant", "turns"},
+    "assistant.gathering": {"Asked", "Gatherer", "Wish", "spread"},
     "assistant.locking": {"lock"},
-    "assistant.planning": {"Packing", "pack"},
+    "assistant.noting": {"NoteTaker", "whole_sentences"},
+    "assistant.overviews": {"Overviews"},
+    "assistant.planning": {"Limits", "Packing", "noted", "pack"},
+    "assistant.queueing": {"Queue", "Ticket", "waiting"},
     "assistant.retrieving": {"fuse", "retrieve"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
@@ -60,7 +64,7 @@ PUBLIC = {
     },
     "assistant.settings": {"Settings", "default_home", "default_models", "default_quota"},
     "assistant.summarizing": {
-        "Length", "Summarizer", "head", "listed", "markdown", "whole_sentences", "with_page",
+        "Length", "Summarizer", "head", "listed", "markdown", "with_page",
     },
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",

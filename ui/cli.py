@@ -170,11 +170,32 @@ def _add_asking(commands: Commands) -> None:
     )
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--json", action="store_true")
+    plan = _command(
+        commands,
+        "plan",
+        "plan",
+        "show what would be read for a question, and how long it would take",
+        'quipu plan "¿De qué trata el informe?" --doc report.pdf',
+    )
+    plan.add_argument("question", metavar="QUESTION")
+    plan.add_argument("--json", action="store_true")
     chat = _command(commands, "chat", "chat", "talk about the documents", "quipu chat")
-    for command in (ask, chat):
+    for command in (ask, plan, chat):
         command.add_argument("--lang", metavar="CODE", help="language of the answer: es, fr, ...")
         command.add_argument(
             "--doc", action="append", default=[], metavar="DOC", help="only from this document"
+        )
+        command.add_argument(
+            "--mode",
+            choices=["auto", "whole", "packed", "hierarchical"],
+            default="auto",
+            help="read the whole text, passages of it, or notes on every section",
+        )
+        command.add_argument(
+            "--time-budget",
+            type=float,
+            metavar="SECONDS",
+            help="that the first word may take; default: 60",
         )
         _model_options(command)
     summarize = _command(

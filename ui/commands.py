@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.errors import QuipuError, UsageError
 from assistant.settings import Settings
-from assistant.types import Answer, Message, Piece, Stage, Summary
+from assistant.types import Answer, ContextMode, ContextPlan, Message, Piece, Stage, Summary
 from ui import console
+
+if TYPE_CHECKING:
+    from assistant.gathering import Wish
 
 FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
@@ -244,6 +247,7 @@ def ask(options: argparse.Namespace) -> None:
             options.question,
             language=options.lang,
             documents=options.doc,
+            wish=_wish(options),
             cancelled=stopped,
         )
         answer = _follow(events, quiet=options.json)
@@ -252,6 +256,27 @@ def ask(options: argparse.Namespace) -> None:
         _print_json(answer_json(answer))
     else:
         console.sources(answer)
+
+
+def plan(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_workspace
+
+    workspace = open_workspace(settings_from(options))
+    found = workspace.assistant.plan(
+        options.question, language=options.lang, documents=options.doc, wish=_wish(options)
+    )
+    if options.json:
+        return _print_json(_plan_json(found))
+    titles = {document.id: document.title for document in workspace.library.documents()}
+    console.plan(found, titles)
+
+
+def _wish(options: argparse.Namespace) -> "Wish":
+    from assistant.gathering import Wish
+
+    budget = options.time_budget
+    mode = None if options.mode == "auto" else ContextMode(options.mode)
+    return Wish(mode) if budget is None else Wish(mode, budget)
 
 
 def chat(options: argparse.Namespace) -> None:
@@ -269,6 +294,7 @@ def chat(options: argparse.Namespace) -> None:
                     language=options.lang,
                     documents=options.doc,
                     history=history,
+                    wish=_wish(options),
                     cancelled=stopped,
                 )
                 answer = _follow(events, quiet=False)
@@ -362,24 +388,22 @@ def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
 def answer_json(answer: Answer) -> dict[str, Any]:
     """Return an answer as the object that scripts read."""
     value: dict[str, Any] = _plain(asdict(answer))
-    value["plan"]["pages_read"] = _by_document(answer.plan.pages_read)
-    value["plan"]["pages_left_out"] = _by_document(answer.plan.pages_left_out)
+    value["plan"] = _plan_json(answer.plan)
     return value
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """Return a summary as the object that scripts read."""
     value: dict[str, Any] = _plain(asdict(summary))
-    value["plan"]["pages_read"] = _by_document(summary.plan.pages_read)
-    value["plan"]["pages_left_out"] = _by_document(summary.plan.pages_left_out)
+    value["plan"] = _plan_json(summary.plan)
     return value
 
 
-def _by_document(pages: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
-    listed: dict[str, list[int]] = {}
-    for document, number in pages:
-        listed.setdefault(document, []).append(number)
-    return listed
+def _plan_json(plan: ContextPlan) -> dict[str, Any]:
+    value: dict[str, Any] = _plain(asdict(plan))
+    value["pages_read"] = console.by_document(plan.pages_read)
+    value["pages_left_out"] = console.by_document(plan.pages_left_out)
+    return value
 
 
 def _outcome_json(outcome: Any) -> dict[str, Any]:

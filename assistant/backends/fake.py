@@ -55,6 +55,10 @@ class ScriptedModel:
         return self._window
 
     @property
+    def whole_tokens(self) -> int:
+        return self._window // 4
+
+    @property
     def speeds(self) -> Speeds | None:
         return self._speeds
 
@@ -121,12 +125,15 @@ class ScriptedModel:
         *,
         readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
     ) -> Choice:
         if len(prompt) > self._window:
             raise ContextOverflow(len(prompt), self._window)
         if cancelled():
             raise Stopped
         self._note(readings)
+        if report:
+            report(len(prompt), len(prompt))
         others = 0.1 / max(1, len(options) - 1)
         chosen = 0 if self._knows else len(options) - 1
         shares = tuple(0.9 if i == chosen else others for i in range(len(options)))

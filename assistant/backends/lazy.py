@@ -45,6 +45,10 @@ class LazyModel:
         return self._model.get().effective_tokens
 
     @property
+    def whole_tokens(self) -> int:
+        return self._model.get().whole_tokens
+
+    @property
     def speeds(self) -> Speeds | None:
         return self._model.get().speeds
 
@@ -98,8 +102,11 @@ class LazyModel:
         *,
         readings: Sequence[Reading] = (),
         cancelled: Cancelled = never,
+        report: PrefillReport | None = None,
     ) -> Choice:
-        return self._model.get().choose(prompt, options, readings=readings, cancelled=cancelled)
+        return self._model.get().choose(
+            prompt, options, readings=readings, cancelled=cancelled, report=report
+        )
 
 
 class LazyEmbedder:

@@ -82,6 +82,8 @@ class ModelEntry:
         sha256: of the fetched file; empty when it is pinned by the first download.
         trained_window_tokens: the longest input seen in training.
         effective_window_tokens: how much of it is worth filling.
+        whole_text_tokens: up to which length a whole text is answered from as well as passages of
+            it; 0 where nobody has measured less than the effective window.
         languages: ISO 639-1 codes the makers vouch for.
         has_chat_template: False for a base model, which only continues text.
         query_prefix: put before a question by embedders trained so.
@@ -100,6 +102,7 @@ class ModelEntry:
     size_bytes: int
     trained_window_tokens: int
     effective_window_tokens: int
+    whole_text_tokens: int = 0
     languages: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     sha256: str = ""

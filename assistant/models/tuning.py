@@ -15,7 +15,7 @@ from typing import Final
 from assistant.models.fetching import write_json
 from assistant.types import Speeds
 
-VERSION: Final = 1  # of the measurement: one of another version is done again
+VERSION: Final = 2  # of the measurement: one of another version is done again
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from assistant.backends.memory import ExactIndex
 from assistant.errors import (
     Cancelled,
     ContextOverflow,
+    EmptyLibrary,
     EmptyQuestion,
     UnknownDocument,
     UnknownLanguage,
@@ -80,6 +81,7 @@ def test_searching_comes_first_and_the_answer_last(
     events = ask(ScriptedModel(REPLY), "How long is the bridge?")
     stages = [event.name for event in events if isinstance(event, Stage)]
     assert list(dict.fromkeys(stages)) == [
+        StageName.LOADING,
         StageName.SEARCHING,
         StageName.READING,
         StageName.WRITING,
@@ -166,12 +168,10 @@ def test_only_the_named_documents_are_read(library: Library, ask: Callable[..., 
     assert "91 metres" not in read_by(model)
 
 
-def test_an_empty_library_answers_that_it_does_not_know(ask: Callable[..., list[Any]]) -> None:
+def test_an_empty_library_says_how_to_fill_it(ask: Callable[..., list[Any]]) -> None:
     model = ScriptedModel(REPLY)
-    events = ask(model, "¿Cuánto mide el puente viejo?")
-    answer = answer_of(events)
-    assert (answer.answerable, answer.citations) == (False, ())
-    assert answer.text == streamed(events) == phrases("es").not_found
+    with pytest.raises(EmptyLibrary, match="quipu add"):
+        ask(model, "¿Cuánto mide el puente viejo?")
     assert model.asked == []
 
 

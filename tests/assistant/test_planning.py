@@ -1,6 +1,7 @@
 """The plan of the window: exact, complete, and nothing cut silently."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from assistant.backends.fake import ScriptedModel
 from assistant.backends.llama.model import LlamaModel
 from assistant.errors import ContextOverflow
-from assistant.planning import ANSWER_TOKENS, PASSAGE_TOKENS, pack
-from assistant.prompting import ask_messages
-from assistant.types import ContextMode, Message, Passage, Role
+from assistant.planning import ANSWER_TOKENS, LEAST_TOKENS, Limits, Packing, noted, pack
+from assistant.prompting import ask_messages, passage_text
+from assistant.types import ContextMode, Message, Passage, Reading, Role, Speeds
 from tests.assistant.passages import passage
 
 WORDS = ScriptedModel("").count
+PASSAGE_TOKENS = 1800
 LANGUAGES = ("en", "hi", "th", "zh")
 ALPHABETS = st.sampled_from(["abc deñ. ", "橋は長い。", "الجسر طويل ", "पुल लंबा है। ", "สะพานยาว"])
 
@@ -40,6 +42,10 @@ def candidates(draw: st.DrawFn) -> list[Passage]:
     ]
 
 
+def limits(window: int) -> Limits:
+    return Limits(window, passages=PASSAGE_TOKENS, fresh=PASSAGE_TOKENS)
+
+
 def exchanges(*said: str) -> list[Message]:
     return [
         Message(role, f"{text} {role.value}")
@@ -57,7 +63,7 @@ def check(
     count: Callable[[str], int],
 ) -> None:
     try:
-        packing = pack(question, language, found, history, count=count, window=window)
+        packing = pack(question, language, found, history, count=count, limits=limits(window))
     except ContextOverflow as error:
         assert error.needed_tokens > error.window_tokens == window  # said, not cut
         return
@@ -100,12 +106,15 @@ def test_the_prompt_of_llama_3_is_within_what_the_plan_says(
 ) -> None:
     history = exchanges(*said)
     try:
-        packing = pack("Why?", "es", found, history, count=tokenizer.count, window=window)
+        packing = pack("Why?", "es", found, history, count=tokenizer.count, limits=limits(window))
     except ContextOverflow:
         return
-    messages = ask_messages("Why?", packing.passages, "es", packing.history)
+    messages = ask_messages("Why?", packing.text, "es", packing.history)
     prompt = tokenizer.encode(messages)
     assert len(prompt) + ANSWER_TOKENS <= sum(packing.plan.ledger.values()) <= window
+    exact = packing.counted(len(prompt), tokenizer.count).plan.ledger
+    assert sum(exact.values()) == len(prompt) + ANSWER_TOKENS
+    assert min(exact.values()) >= 0
 
 
 def test_passages_are_numbered_as_the_documents_run_the_better_document_first() -> None:
@@ -115,7 +124,7 @@ def test_passages_are_numbered_as_the_documents_run_the_better_document_first() 
         passage("b one", name="b", ordinal=1),
         passage("a three", name="a", ordinal=3),
     ]
-    packing = pack("Why?", "en", found, [], count=WORDS, window=8192)
+    packing = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192))
     assert [(p.number, p.chunk.text) for p in packing.passages] == [
         *((1, "b one"), (2, "b two"), (3, "a three"), (4, "a nine"))
     ]
@@ -123,21 +132,21 @@ def test_passages_are_numbered_as_the_documents_run_the_better_document_first() 
 
 def test_the_oldest_exchanges_are_dropped_first() -> None:
     history = exchanges("first " * 100, "second " * 100, "third " * 100)
-    packing = pack("Why?", "en", [], history, count=WORDS, window=2000)
+    packing = pack("Why?", "en", [], history, count=WORDS, limits=limits(2000))
     assert list(packing.history) == history[2:]
 
 
 def test_an_exchange_is_kept_whole_or_not_at_all() -> None:
     history = [*exchanges("short"), Message(Role.USER, "long " * 900), Message(Role.ASSISTANT, "x")]
-    assert pack("Why?", "en", [], history, count=WORDS, window=2000).history == ()
+    assert pack("Why?", "en", [], history, count=WORDS, limits=limits(2000)).history == ()
 
 
 def test_the_conversation_never_pushes_the_last_passage_out() -> None:
     history = exchanges("talk " * 60, "talk " * 60)
     found = [passage("fact " * 200)]
-    alone = pack("Why?", "en", found, [], count=WORDS, window=8192).plan
+    alone = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192)).plan
     tight = sum(alone.ledger.values())
-    packing = pack("Why?", "en", found, history, count=WORDS, window=tight)
+    packing = pack("Why?", "en", found, history, count=WORDS, limits=limits(tight))
     assert (len(packing.passages), packing.history) == (1, ())
 
 
@@ -147,7 +156,7 @@ def test_a_passage_too_many_is_left_out_and_a_smaller_one_takes_its_room() -> No
         passage("two " * 1000, ordinal=1, pages=((0, 2),)),
         passage("three " * 100, ordinal=2, pages=((0, 3),)),
     ]
-    plan = pack("Why?", "en", found, [], count=WORDS, window=8192).plan
+    plan = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192)).plan
     assert plan.pages_read == (("book", 1), ("book", 3))
     assert plan.pages_left_out == (("book", 2),)
     assert plan.ledger["documents"] <= PASSAGE_TOKENS
@@ -155,15 +164,72 @@ def test_a_passage_too_many_is_left_out_and_a_smaller_one_takes_its_room() -> No
 
 def test_a_question_that_fills_the_window_is_an_overflow_with_numbers() -> None:
     with pytest.raises(ContextOverflow) as caught:
-        pack("why " * 3000, "en", [passage("fact")], [], count=WORDS, window=2048)
+        pack("why " * 3000, "en", [passage("fact")], [], count=WORDS, limits=limits(2048))
     assert caught.value.needed_tokens > 3000 + ANSWER_TOKENS
     assert caught.value.window_tokens == 2048
 
 
-def test_all_of_the_documents_is_called_whole() -> None:
-    found = [passage("one"), passage("two", ordinal=1)]
-    whole = pack("Why?", "en", found, [], count=WORDS, window=8192, whole=True)
-    assert whole.plan.mode is ContextMode.WHOLE
-    too_much = [passage("one " * 1000), passage("two " * 1000, ordinal=1)]
-    packed = pack("Why?", "en", too_much, [], count=WORDS, window=8192, whole=True)
-    assert packed.plan.mode is ContextMode.PACKED
+def test_what_need_not_be_read_is_taken_beyond_the_time_for_reading() -> None:
+    found = [passage(f"{n} " * 500, ordinal=n, pages=((0, n + 1),)) for n in range(5)]
+    tight = Limits(8192, passages=3000, fresh=600)
+    fresh = pack("Why?", "en", found, [], count=WORDS, limits=tight)
+    assert [p.chunk.ordinal for p in fresh.passages] == [0]
+    kept = pack("Why?", "en", found, [], count=WORDS, limits=tight, kept=found[1:])
+    assert [p.chunk.ordinal for p in kept.passages] == [0, 1, 2, 3, 4]
+
+
+def test_a_slow_model_is_given_less_to_read_but_never_nothing() -> None:
+    quick, slow = (Speeds(s, s / 2000, 0.1, 0.0) for s in (0.001, 0.05))
+    assert Limits.of(8192, quick, 60.0) == Limits(8192, 2048, 2048)
+    assert Limits.of(8192, None) == Limits(8192, 2048, 2048)
+    assert LEAST_TOKENS < Limits.of(8192, slow, 60.0).fresh < 1200
+    assert Limits.of(8192, slow, 1.0).fresh == LEAST_TOKENS
+
+
+def test_a_time_is_predicted_from_what_is_read_and_what_is_put_back() -> None:
+    speeds = Speeds(0.01, 0.0, 0.1, 0.0, restore_s=0.001)
+    packing = pack("Why?", "en", [passage("word " * 400)], [], count=WORDS, limits=limits(8192))
+    fresh = packing.timed(speeds, WORDS).plan.predicted_s
+    kept = packing.recalled([Reading((1,) * 500, ((0, 450),), "book")], [], WORDS)
+    recalled = kept.timed(speeds, WORDS).plan.predicted_s
+    assert fresh is not None
+    assert recalled is not None
+    assert fresh - recalled == pytest.approx(0.01 * (fresh_tokens(packing) - 48) - 0.45, abs=0.2)
+    assert packing.timed(None, WORDS).plan.predicted_s is None
+
+
+def fresh_tokens(packing: Packing) -> int:
+    return packing.plan.ledger["rules"] + packing.plan.ledger["documents"]
+
+
+def test_the_tokens_of_each_page_add_up_to_those_of_the_documents(
+    count: Callable[[str], int],
+) -> None:
+    found = [
+        passage("The bridge is old. It is long.", pages=((0, 3), (19, 4))),
+        passage("It is of granite.", ordinal=1, pages=((0, 4),)),
+    ]
+    packing = pack("Why?", "en", found, [], count=count, limits=limits(8192))
+    plan = packing.plan
+    assert [page for _, page, _ in plan.page_tokens] == [3, 4]
+    total = sum(tokens for _, _, tokens in plan.page_tokens)
+    assert total == sum(count(passage_text(p)) for p in packing.passages)
+
+
+def test_turns_that_do_not_fit_are_counted() -> None:
+    history = exchanges("first " * 100, "second " * 100, "third " * 100)
+    assert (
+        pack("Why?", "en", [], history, count=WORDS, limits=limits(2000)).plan.turns_left_out == 2
+    )
+
+
+def test_notes_that_do_not_fit_are_left_out_and_what_stands_behind_them_is_cited() -> None:
+    packing = pack("Why?", "en", [], [], count=WORDS, limits=limits(1000))
+    cited = [passage("The bridge is old.", ordinal=4, pages=((0, 5),))]
+    planned = replace(packing, plan=replace(packing.plan, mode=ContextMode.HIERARCHICAL))
+    full = noted(planned, ["- It is old.", "- " + "long " * 2000], cited, WORDS)
+    assert full.text == "- It is old."
+    assert full.plan.ledger["documents"] == WORDS("- It is old.")
+    assert full.plan.pages_read == (("book", 5),)
+    with pytest.raises(ContextOverflow):
+        noted(planned, ["long " * 2000], cited, WORDS)

@@ -11,6 +11,7 @@ from assistant.prompting import (
     answerable_messages,
     ask_messages,
     overview_messages,
+    passages_text,
     phrases,
     question_text,
     rewrite_messages,
@@ -24,6 +25,7 @@ PASSAGES = [
     passage("The bridge is 91 metres long.", number=1, pages=((0, 3),)),
     passage("It was built in 1820.", number=2, ordinal=1, pages=((0, 3), (9, 4))),
 ]
+TEXT = passages_text(PASSAGES)
 HISTORY = [Message(Role.USER, "Who built it?"), Message(Role.ASSISTANT, "Ana [1].")]
 
 
@@ -50,7 +52,7 @@ def test_a_language_without_its_own_words_is_named_in_the_english_ones() -> None
 
 @pytest.mark.parametrize("code", PHRASES)
 def test_the_language_instruction_comes_last(code: str) -> None:
-    last = ask_messages("How long is it?", PASSAGES, code, HISTORY)[-1]
+    last = ask_messages("How long is it?", TEXT, code, HISTORY)[-1]
     assert last.role is Role.USER
     assert last.text == question_text("How long is it?", code)
     assert last.text.endswith(phrases(code).answer)
@@ -61,7 +63,7 @@ def test_the_language_instruction_comes_last(code: str) -> None:
 
 
 def test_rules_come_first_then_documents_then_the_conversation() -> None:
-    messages = ask_messages("How long is it?", PASSAGES, "en", HISTORY)
+    messages = ask_messages("How long is it?", TEXT, "en", HISTORY)
     assert [message.role for message in messages] == [
         *(Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER)
     ]
@@ -70,14 +72,14 @@ def test_rules_come_first_then_documents_then_the_conversation() -> None:
 
 
 def test_what_comes_before_the_question_is_the_same_in_every_language() -> None:
-    beginnings = {tuple(ask_messages("Q", PASSAGES, code, HISTORY)[:-1]) for code in PHRASES}
+    beginnings = {tuple(ask_messages("Q", TEXT, code, HISTORY)[:-1]) for code in PHRASES}
     assert len(beginnings) == 1
 
 
 @pytest.mark.parametrize("code", PHRASES)
 def test_yes_or_no_is_asked_behind_the_same_words_as_the_answer(code: str) -> None:
-    asked = ask_messages("How long is it?", PASSAGES, code, HISTORY)
-    checked = answerable_messages("How long is it?", PASSAGES, code, HISTORY)
+    asked = ask_messages("How long is it?", TEXT, code, HISTORY)
+    checked = answerable_messages("How long is it?", TEXT, code, HISTORY)
     assert checked[:-1] == asked[:-1]
     question = asked[-1].text.removesuffix(phrases(code).answer)
     assert checked[-1].text.startswith(question)
@@ -85,7 +87,7 @@ def test_yes_or_no_is_asked_behind_the_same_words_as_the_answer(code: str) -> No
 
 
 def test_passages_carry_number_title_and_pages() -> None:
-    text = ask_messages("Q", PASSAGES, "en")[0].text
+    text = ask_messages("Q", TEXT, "en")[0].text
     assert "[1] (Book, page 3)\nThe bridge is 91 metres long." in text
     assert "[2] (Book, pages 3-4)\nIt was built in 1820." in text
 

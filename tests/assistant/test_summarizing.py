@@ -13,7 +13,8 @@ from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.errors import Cancelled
-from assistant.summarizing import Length, markdown, whole_sentences
+from assistant.noting import whole_sentences
+from assistant.summarizing import Length, markdown
 from assistant.types import (
     ContextMode,
     Document,
@@ -22,6 +23,7 @@ from assistant.types import (
     Point,
     SectionSummary,
     Stage,
+    StageName,
     Summary,
 )
 from tests.backends.libraries import add
@@ -75,7 +77,7 @@ def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
     book = add(library, BOOK)
     model = ScriptedModel(SAID)
     summary = summary_of(run(model, library, book))
-    assert summary.plan.mode is ContextMode.SECTIONS
+    assert summary.plan.mode is ContextMode.HIERARCHICAL
     assert summary.plan.pages_read == tuple((book.id, n) for n in range(1, PAGES + 1))
     assert summary.plan.pages_left_out == ()
     assert len(summary.sections) > 1
@@ -88,7 +90,7 @@ def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
 
 def test_stages_count_up_to_the_sections_and_the_overview(library: Library) -> None:
     events = run(ScriptedModel(SAID), library, add(library, BOOK))
-    stages = [event for event in events if isinstance(event, Stage)]
+    stages = [e for e in events if isinstance(e, Stage) and e.name is StageName.SUMMARISING]
     total = len(summary_of(events).sections) + 1
     assert [(stage.done, stage.total) for stage in stages] == [(n, total) for n in range(total)]
 

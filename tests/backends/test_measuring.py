@@ -17,6 +17,7 @@ def test_a_model_gets_speeds_and_settings(tiny_llama_path: Path) -> None:
     assert tuned.tuning.batch_tokens in (256, 512)
     assert 0 < tuned.speeds.read_s < tuned.speeds.write_s  # tokens read together cost less
     assert tuned.speeds.read_deeper_s >= 0
+    assert 0 < tuned.speeds.restore_s < tuned.speeds.read_s
 
 
 def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> N
     assert tunings.load((*FACTS[:3], "another chip")) is None
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 0}', '{"version": 1, "tuning": {}}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 0}', '{"version": 2, "tuning": {}}'])
 def test_a_broken_record_is_measured_again(tmp_path: Path, text: str) -> None:
     tunings = Tunings(tmp_path)
     tunings.save(FACTS, Tuned(Tuning(2, 2), Speeds(0.01, 0, 0.1, 0)))

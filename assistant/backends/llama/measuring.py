@@ -94,8 +94,11 @@ def _speeds(context: Context) -> Speeds:
     sample = _some(_sample_tokens(context))
     count = len(sample)
     flat, flat_write = _times(context, sample)
-    layout = context.cells().layout
-    context.place(blank(layout, DEPTH), list(range(DEPTH)))
+    cells = blank(context.cells().layout, DEPTH)
+    kept = replace(cells, rows=cells.packed())
+    start = time.perf_counter()
+    context.place(kept, list(range(DEPTH)))
+    restore = (time.perf_counter() - start) / DEPTH
     deep, deep_write = _times(context, sample)
     read_deeper = max(0.0, (deep - flat) / count / DEPTH)
     write_deeper = max(0.0, (deep_write - flat_write) / DEPTH)
@@ -104,6 +107,7 @@ def _speeds(context: Context) -> Speeds:
         read_deeper_s=read_deeper,
         write_s=flat_write - write_deeper * count,
         write_deeper_s=write_deeper,
+        restore_s=restore,
     )
 
 

@@ -46,6 +46,7 @@ class LlamaModel:
         name: str,
         window_tokens: int,
         effective_tokens: int,
+        whole_tokens: int = 0,
         tuning: Tuning,
         speeds: Speeds | None = None,
         sha256: str = "",
@@ -55,6 +56,7 @@ class LlamaModel:
 
         Args:
             window_tokens: the most that may be opened.
+            whole_tokens: see `LanguageModel`; 0 takes what is effective.
             sha256: of the file; whatever is kept of a text is kept for these weights alone.
             snapshots: where that is kept; None keeps nothing.
 
@@ -66,6 +68,7 @@ class LlamaModel:
         self._speeds = speeds
         self._window = window_tokens
         self._effective = min(effective_tokens, window_tokens)
+        self._whole = whole_tokens or self._effective
         self._weights = Weights(path, laid_out=tuning.laid_out, gpu_layers=tuning.gpu_layers)
         self._context = Context(self._weights, tuning, min(FIRST_WINDOW, window_tokens))
         self._fingerprint = _fingerprint(sha256, self._weights.template, tuning)
@@ -94,6 +97,10 @@ class LlamaModel:
     def open_tokens(self) -> int:
         """Tokens of the window that is open now."""
         return self._context.window_tokens
+
+    @property
+    def whole_tokens(self) -> int:
+        return self._whole
 
     @property
     def speeds(self) -> Speeds | None:
@@ -179,13 +186,14 @@ class LlamaModel:
         *,
         readings: Sequence[Reading] = (),
         cancelled: CancelCheck = never,
+        report: PrefillReport | None = None,
     ) -> Choice:
         needed = self._check_room(prompt, readings, 0)
         firsts = [self._weights.tokenize(option, special=False)[0] for option in options]
         with self._lock:
             self._open(needed, cancelled)
             start = time.perf_counter()
-            cached = self._bring(prompt, readings, None)
+            cached = self._bring(prompt, readings, report)
             scores = self._context.scores(firsts)
         weights = [math.exp(score - max(scores)) for score in scores]
         took = time.perf_counter() - start

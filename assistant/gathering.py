@@ -1,0 +1,238 @@
+"""Question to what is laid before the model: the whole text, passages of it, or notes on it.
+
+Decides by what fits, by what the question is about and by how long it would take. Knows neither
+what is asked of the model nor what becomes of its reply.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from assistant.centring import Centring
+from assistant.errors import ContextOverflow
+from assistant.noting import TOKENS_PER_POINT, NoteTaker
+from assistant.overviews import Overviews
+from assistant.planning import BUDGET_S, Limits, Packing, noted, pack
+from assistant.prompting import chunk_text, note_text
+from assistant.protocols import Cancelled, Embedder, LanguageModel, Store
+from assistant.reading import Reader, Section, pages_text
+from assistant.retrieving import retrieve
+from assistant.types import (
+    Chunk,
+    ContextMode,
+    Document,
+    Message,
+    Passage,
+    Point,
+    Reason,
+    Stage,
+    StageName,
+)
+
+PASSAGE_TOKENS: Final = 330  # of one that is searched for, about
+NOTES_A_SECTION: Final = 3  # those of a summary of medium length
+WORD_TOKENS: Final = 1.1  # of a word at the least, in the languages with spaces
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the reader wants of a plan.
+
+    Attributes:
+        mode: None lets the plan decide.
+        budget_s: until the first word; a wish for a mode counts more.
+    """
+
+    mode: ContextMode | None = None
+    budget_s: float = BUDGET_S
+
+
+NO_WISH: Final = Wish()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it is searched, with what it is asked of.
+
+    Attributes:
+        asked_in: language of the question.
+        language: of the answer.
+    """
+
+    question: str
+    asked_in: str
+    language: str
+    documents: tuple[Document, ...]
+    history: tuple[Message, ...] = ()
+
+
+class Gatherer:
+    """Plans what a question is answered from, and gathers it."""
+
+    def __init__(
+        self, model: LanguageModel, embedder: Embedder, store: Store, reader: Reader
+    ) -> None:
+        self._model = model
+        self._embedder = embedder
+        self._store = store
+        self._reader = reader
+        self._centring = Centring(embedder)
+        self._overviews = Overviews(embedder)
+
+    def plan(self, asked: Asked, wish: Wish) -> Packing:
+        """Return the plan with what it lays before the model; notes that it wants may be missing.
+
+        Raises:
+            ContextOverflow: what is wished for, or even one passage, does not fit.
+        """
+        limits = Limits.of(self._model.effective_tokens, self._model.speeds, wish.budget_s)
+        match wish.mode or self._mode(asked):
+            case ContextMode.WHOLE:
+                return self._whole(asked, limits, wish)
+            case ContextMode.HIERARCHICAL:
+                return self._hierarchical(asked, limits, wish)
+            case ContextMode.PACKED:
+                reason = Reason.ASKED if wish.mode else Reason.DETAIL
+                return self._packed(asked, self._search(asked, limits), limits, reason)
+
+    def gather(
+        self, packing: Packing, asked: Asked, notes: NoteTaker, cancelled: Cancelled
+    ) -> Generator[Stage, None, Packing]:
+        """Yield stages while missing notes are taken; return the packing with all it wants."""
+        if packing.plan.mode is not ContextMode.HIERARCHICAL:
+            return packing
+        sections = self._sections(asked.documents)
+        points: list[tuple[Document, Section, tuple[Point, ...]]] = []
+        for number, (document, section) in enumerate(sections):
+            yield Stage(StageName.SUMMARISING, number, len(sections), pages_text(section.pages))
+            taken = notes.take(document, section, NOTES_A_SECTION, cancelled)
+            points.append((document, section, taken))
+        texts = [note_text(document, section.title, found) for document, section, found in points]
+        cited = [
+            Passage(chunk, document, score=1.0)
+            for document, section, found in points
+            for chunk in section.chunks
+            if any(p.citation and _within(chunk, p.citation.char_start) for p in found)
+        ]
+        return noted(packing, texts, cited, self._model.count)
+
+    def _mode(self, asked: Asked) -> ContextMode:
+        """Return the mode that suits the question best, however long it takes."""
+        if self._text_tokens(asked.documents, self._model.whole_tokens) is not None:
+            return ContextMode.WHOLE
+        if self._overviews.asked_for(asked.question):
+            return ContextMode.HIERARCHICAL
+        return ContextMode.PACKED
+
+    def _whole(self, asked: Asked, limits: Limits, wish: Wish) -> Packing:
+        every = self._every(asked.documents)
+        room = replace(limits, passages=limits.window, fresh=limits.window)
+        packing = self._packed(asked, every, room, Reason.ASKED if wish.mode else Reason.FITS)
+        plan = packing.plan
+        if wish.mode and plan.pages_left_out:
+            tokens = sum(self._model.count(chunk_text(p.chunk)) for p in every)
+            raise ContextOverflow(tokens + sum(plan.ledger.values()), limits.window)
+        if not wish.mode and (plan.pages_left_out or _slow(packing, wish)):
+            found = self._search(asked, limits)
+            reason = Reason.DETAIL if plan.pages_left_out else Reason.SLOW
+            return self._packed(asked, found, limits, reason)
+        return replace(packing, plan=replace(plan, mode=ContextMode.WHOLE))
+
+    def _hierarchical(self, asked: Asked, limits: Limits, wish: Wish) -> Packing:
+        """Return a plan without its notes, or one of the beginnings of sections."""
+        reason = Reason.ASKED if wish.mode else Reason.OVERVIEW
+        empty = pack(
+            *(asked.question, asked.language, [], asked.history),
+            count=self._model.count,
+            limits=limits,
+        )
+        sections = self._sections(asked.documents)
+        tokens = len(sections) * NOTES_A_SECTION * TOKENS_PER_POINT
+        ledger = {**empty.plan.ledger, "documents": tokens}
+        plan = replace(empty.plan, mode=ContextMode.HIERARCHICAL, reason=reason, ledger=ledger)
+        planned = replace(empty, plan=plan).timed(self._model.speeds, self._model.count)
+        planned = planned.later(self._notes_s(sections))
+        fits = sum(ledger.values()) <= limits.window
+        if wish.mode or (fits and not _slow(planned, wish)):
+            return planned
+        first = [Passage(section.chunks[0], document, 1.0) for document, section in sections]
+        return self._packed(asked, spread(first), limits, Reason.SLOW if fits else Reason.OVERVIEW)
+
+    def _packed(
+        self, asked: Asked, found: Sequence[Passage], limits: Limits, reason: Reason
+    ) -> Packing:
+        _, fresh = self._reader.recall(found)
+        packing = pack(
+            *(asked.question, asked.language, found, asked.history),
+            count=self._model.count,
+            limits=limits,
+            kept=[passage for passage in found if passage not in fresh],
+        )
+        packing = replace(packing, plan=replace(packing.plan, reason=reason))
+        recalled = packing.recalled(*self._reader.recall(packing.passages), self._model.count)
+        return recalled.timed(self._model.speeds, self._model.count)
+
+    def _search(self, asked: Asked, limits: Limits) -> list[Passage]:
+        return retrieve(
+            asked.question,
+            asked.asked_in,
+            store=self._store,
+            embedder=self._embedder,
+            centring=self._centring,
+            limit=max(1, round(limits.passages / PASSAGE_TOKENS)),
+            documents=asked.documents,
+        )
+
+    def _every(self, documents: Sequence[Document]) -> list[Passage]:
+        return [
+            Passage(chunk, document, score=1.0)
+            for document in documents
+            for chunk in self._store.chunks(document.id)
+        ]
+
+    def _text_tokens(self, documents: Sequence[Document], most: int) -> int | None:
+        """Return the tokens of all text, or None when they are more than that."""
+        if sum(document.word_count for document in documents) * WORD_TOKENS > most:
+            return None
+        tokens = sum(self._model.count(chunk_text(p.chunk)) for p in self._every(documents))
+        return tokens if tokens <= most else None
+
+    def _sections(self, documents: Sequence[Document]) -> list[tuple[Document, Section]]:
+        return [(d, section) for d in documents for section in self._reader.sections(d)]
+
+    def _notes_s(self, sections: Sequence[tuple[Document, Section]]) -> float:
+        """Return the seconds that it takes to write the notes that are missing."""
+        speeds = self._model.speeds
+        if speeds is None:
+            return 0.0
+        seconds = 0.0
+        notes = NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)
+        for document, section in sections:
+            if not notes.taken(document, section, NOTES_A_SECTION):
+                (reading,) = notes.see(document, section)
+                read = self._model.has_read(reading)
+                depth = len(reading.tokens)
+                seconds += 0.0 if read else speeds.reading(depth)
+                seconds += speeds.writing(NOTES_A_SECTION * TOKENS_PER_POINT, depth=depth)
+        return seconds
+
+
+def spread(passages: Sequence[Passage]) -> list[Passage]:
+    """Return the first and the last, then the middle of all that lies between two before it."""
+    gaps = [(0, len(passages) - 1)]
+    order = sorted({0, len(passages) - 1}) if passages else []
+    while gaps:
+        start, end = gaps.pop(0)
+        middle = (start + end) // 2
+        if start < middle < end:
+            order.append(middle)
+            gaps += [(start, middle), (middle, end)]
+    return [passages[place] for place in order]
+
+
+def _slow(packing: Packing, wish: Wish) -> bool:
+    return (packing.plan.predicted_s or 0.0) > wish.budget_s
+
+
+def _within(chunk: Chunk, start: int) -> bool:
+    return chunk.char_start <= start < chunk.char_end

@@ -1,0 +1,178 @@
+"""What a document says, in points: taken section by section, each with the sentence it stands on.
+
+Points are kept with the document under the exact words that asked for them, so that nothing is
+read or written twice. Knows neither summaries nor questions.
+"""
+
+import json
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Final
+
+from assistant.citing import Citer, Embed, without_markers
+from assistant.prompting import (
+    FIRST_POINT,
+    chunk_text,
+    reading_text,
+    section_head,
+    summary_messages,
+)
+from assistant.protocols import Cancelled, LanguageModel, Store
+from assistant.reading import Reader, Section
+from assistant.types import Chunk, Citation, Document, Generation, Message, Passage, Point, Reading
+
+VERSION: Final = "6"  # of the prompts: kept points of another version are not used
+TOKENS_PER_POINT: Final = 70
+ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the subject
+LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
+ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
+
+
+class NoteTaker:
+    """Takes notes on documents, and knows those that were taken.
+
+    Attributes:
+        written: texts that were written since this was made, and not only looked up.
+    """
+
+    def __init__(self, model: LanguageModel, store: Store, embed: Embed, reader: Reader) -> None:
+        self._model = model
+        self._store = store
+        self._embed = embed
+        self._reader = reader
+        self.written = 0
+
+    def see(self, document: Document, section: Section) -> list[Reading]:
+        """Return the whole section as the model reads it."""
+        return self._reader.see([Passage(chunk, document, score=0.0) for chunk in section.chunks])
+
+    def taken(self, document: Document, section: Section, points: int) -> bool:
+        """Tell whether so many points of the section are there."""
+        key = self._key(_asking(document, section, points))
+        return self._store.kept(document.id, key) is not None
+
+    def take(
+        self, document: Document, section: Section, points: int, cancelled: Cancelled
+    ) -> tuple[Point, ...]:
+        """Return so many points of a section, in the document's language."""
+        messages = _asking(document, section, points)
+        read = self.see(document, section)
+        return self.points(document, section.chunks, messages, points, cancelled, read)
+
+    def points(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        messages: Sequence[Message],
+        points: int,
+        cancelled: Cancelled,
+        read: Sequence[Reading] = (),
+    ) -> tuple[Point, ...]:
+        """Return what the model writes, each point with the sentence of the chunks it stands on.
+
+        Args:
+            read: the first of the messages as it is read; none when it is read as it stands.
+        """
+
+        def written() -> str:
+            reply = whole_sentences(self._list(messages, points, cancelled, read))
+            citer = Citer([Passage(chunk, document, score=0.0) for chunk in chunks], self._embed)
+            made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
+            return json.dumps([asdict(point) for point in made])
+
+        return _loaded(self._kept(document, messages, written))
+
+    def text(
+        self,
+        document: Document,
+        messages: Sequence[Message],
+        limit_tokens: int,
+        cancelled: Cancelled,
+    ) -> str:
+        """Return what the model writes, in whole sentences."""
+
+        def written() -> str:
+            return whole_sentences("".join(self._stream(messages, "", limit_tokens, cancelled)))
+
+        return self._kept(document, messages, written)
+
+    def _kept(
+        self, document: Document, messages: Sequence[Message], write: Callable[[], str]
+    ) -> str:
+        """Return what was kept for the same messages, or what is written now."""
+        key = self._key(messages)
+        if (kept := self._store.kept(document.id, key)) is not None:
+            return kept
+        text = write()
+        self._store.keep(document.id, key, text)
+        self.written += 1
+        return text
+
+    def _list(
+        self,
+        messages: Sequence[Message],
+        points: int,
+        cancelled: Cancelled,
+        read: Sequence[Reading],
+    ) -> str:
+        """Return a numbered list of at most so many points, and stop at the next."""
+        beyond = re.compile(rf"\n\s*{points + 1}[.)]\s")
+        text = FIRST_POINT
+        for piece in self._stream(messages, text, points * TOKENS_PER_POINT, cancelled, read):
+            text += piece
+            if beyond.search(text):
+                break
+        return text
+
+    def _stream(
+        self,
+        messages: Sequence[Message],
+        start: str,
+        limit_tokens: int,
+        cancelled: Cancelled,
+        read: Sequence[Reading] = (),
+    ) -> Generator[str, None, Generation]:
+        before, after = self._model.encode_apart(messages, reply_start=start)
+        return self._model.stream(
+            after if read else before + after,
+            limit_tokens=limit_tokens,
+            readings=read,
+            cancelled=cancelled,
+        )
+
+    def _key(self, messages: Sequence[Message]) -> str:
+        said = "\x00".join(message.text for message in messages)
+        digest = sha256(f"{VERSION}\x00{said}".encode()).hexdigest()
+        return f"summary:{self._model.name}:{digest}"
+
+
+def _asking(document: Document, section: Section, points: int) -> list[Message]:
+    head = section_head(document, section.title)
+    text = reading_text(head, [chunk_text(chunk) for chunk in section.chunks])
+    return summary_messages(text, document.language, points=points + ASKED_MORE)
+
+
+def _statements(reply: str) -> list[str]:
+    """Return the items of a reply, without their numbers, marks and introductions."""
+    lines = [_plain(line) for line in reply.split("\n")]
+    return list(dict.fromkeys(line for line in lines if line and not line.endswith(":")))
+
+
+def _plain(text: str) -> str:
+    return without_markers(ITEM.sub("", text)).replace("**", "").strip()
+
+
+def _loaded(kept: str) -> tuple[Point, ...]:
+    return tuple(
+        Point(value["text"], Citation(**value["citation"]) if value["citation"] else None)
+        for value in json.loads(kept)
+    )
+
+
+def whole_sentences(text: str) -> str:
+    """Return the text up to its last full sentence, when the limit cut one off."""
+    text = text.strip()
+    end = max(text.rfind(mark) for mark in ".!?।。…")
+    return text[: end + 1] if end > len(text) * LEAST_KEPT else text

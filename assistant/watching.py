@@ -1,0 +1,45 @@
+"""Long work beside, and what it reports while it goes on."""
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import TypeAlias, TypeVar
+
+from assistant.protocols import Cancelled, PrefillReport
+
+T = TypeVar("T")
+E = TypeVar("E")
+Work: TypeAlias = Callable[[Cancelled, PrefillReport], T]
+LOOK_S = 0.1  # between two looks whether the work is done
+
+
+def watched(
+    work: Work[T], cancelled: Cancelled, tell: Callable[[int, int], E]
+) -> Generator[E, None, T]:
+    """Yield what is to be told of the work as it goes on; return what it returns.
+
+    Whoever stops looking stops the work.
+
+    Args:
+        tell: from the tokens that are read, and to be read, to what is told of them.
+
+    Raises: what the work raises.
+    """
+    reports: SimpleQueue[tuple[int, int]] = SimpleQueue()
+    alone = threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(
+            work,
+            lambda: alone.is_set() or cancelled(),
+            lambda done, total: reports.put((done, total)),
+        )
+        try:
+            while not running.done():
+                try:
+                    yield tell(*reports.get(timeout=LOOK_S))
+                except Empty:
+                    continue
+        finally:
+            alone.set()
+        return running.result()
