@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +30,7 @@ STEP_TOKENS: Final = 256  # written and checked at once
 SPARE_BYTES: Final = 2_000_000_000  # of the disk, left to others
 SUFFIX: Final = ".kv"
 PART: Final = ".part"  # of a file that is being written
+REMAINS_S: Final = 3600.0  # after which no process can still be writing a file
 Spans = Sequence[tuple[int, int]]  # of tokens, ascending, end exclusive
 
 
@@ -126,6 +128,7 @@ class Snapshots:
         self.folder.mkdir(parents=True, exist_ok=True)
         if size > self._quota or shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
             return False
+        self._drop_remains()
         kept = {path: path.stat() for path in self._files()}
         over = sum(stat.st_size for stat in kept.values()) + size - self._quota
         for path in sorted(kept, key=lambda path: kept[path].st_mtime):
@@ -134,6 +137,12 @@ class Snapshots:
             path.unlink(missing_ok=True)
             over -= kept[path].st_size
         return True
+
+    def _drop_remains(self) -> None:
+        """Remove what processes that were killed have left half written."""
+        for path in self.folder.glob(f"*/*/*{PART}"):
+            if time.time() - path.stat().st_mtime > REMAINS_S:
+                path.unlink(missing_ok=True)
 
     def _write(self, path: Path, header: dict[str, Any], parts: Iterator[bytes]) -> None:
         """Write beside the final name and rename: there is a whole file or none."""

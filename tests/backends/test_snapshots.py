@@ -171,6 +171,17 @@ def test_a_write_that_breaks_off_leaves_what_was_there(
     assert list(tmp_path.rglob("*.part")) == []
 
 
+def test_what_a_killed_process_left_half_written_goes_in_time(tmp_path: Path) -> None:
+    kept = Snapshots(tmp_path, quota_bytes=PLENTY)
+    kept.save(key(), cells(), note="")
+    old, new = (file_of(tmp_path).parent / f"{name}.part" for name in ("old", "new"))
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (1000, 1000))
+    kept.save(key("other"), cells(), note="")
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 # room
 
 
