@@ -78,7 +78,7 @@ PUBLIC = {
     "assistant.backends.fake": {"HashEmbedder", "ScriptedModel"},
     "assistant.backends.lazy": {"LazyEmbedder", "LazyModel"},
     "assistant.backends.library": {"Library"},
-    "assistant.backends.llama.context": {"Context", "Kept"},
+    "assistant.backends.llama.context": {"Context", "Kept", "common"},
     "assistant.backends.llama.measuring": {"tune"},
     "assistant.backends.llama.model": {"LlamaModel"},
     "assistant.backends.llama.weights": {

@@ -292,6 +292,37 @@ def test_prompt_and_limit_may_fill_the_window_to_the_last_token(tiny_llama_path:
         model.close()
 
 
+def test_another_question_between_two_does_not_make_the_second_read_again(
+    llama: LlamaModel, tiny_llama_path: Path
+) -> None:
+    one, other = (Message(Role.SYSTEM, f"{word} " * 500) for word in ("bridge", "llama"))
+    first = llama.encode([one, Message(Role.USER, "How long?")])
+    finish(llama.stream(first, limit_tokens=3))
+    finish(llama.stream(llama.encode([other, Message(Role.USER, "Who?")]), limit_tokens=3))
+    again = llama.encode([one, Message(Role.USER, "How old is it?")])
+    text, cost = finish(llama.stream(again, limit_tokens=8))
+    assert cost.cached_tokens >= llama.count(one.text)
+    fresh = open_llama(tiny_llama_path)
+    assert finish(fresh.stream(again, limit_tokens=8))[0] == text
+    fresh.close()
+
+
+def test_a_short_prompt_between_two_questions_on_kept_texts_costs_them_nothing(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    reading, rest = laid_apart(model, *BRIDGE, seen=[0, 2])
+    talk = [*rest, *model.tokens("It is 91 metres long. " * 60)]
+    finish(model.stream(talk, limit_tokens=4, readings=[reading]))
+    finish(model.stream(model.encode([Message(Role.USER, "Rewrite this.")]), limit_tokens=4))
+    later = [*talk, *model.tokens("And how old is it?")]
+    text, cost = finish(model.stream(later, limit_tokens=8, readings=[reading]))
+    assert cost.cached_tokens >= reading.seen_tokens + len(talk)
+    kept.clear()
+    assert finish(model.stream(later, limit_tokens=8, readings=[reading]))[0] == text
+    model.close()
+
+
 # choosing
 
 

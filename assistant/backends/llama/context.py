@@ -84,10 +84,23 @@ class Context:
 
     def keep(self, wanted: Sequence[Cell]) -> int:
         """Drop what differs from the beginning of these; return how many cells stay."""
-        return self._cut(_common(self._cells, wanted))
+        return self._cut(common(self._cells, wanted))
+
+    @property
+    def names(self) -> Sequence[Cell]:
+        """What the cache holds, cell by cell."""
+        return self._cells
+
+    @property
+    def state_bytes(self) -> int:
+        """What `cells` would take."""
+        return int(lc.llama_state_seq_get_size(self._handle, 0))
 
     def place(self, cells: Cells, names: Sequence[Cell]) -> None:
         """Put these cells in place of all that the cache holds.
+
+        Args:
+            names: of the cells; those that were kept stand first.
 
         Raises:
             ContextOverflow: the window does not hold them.
@@ -97,7 +110,7 @@ class Context:
         if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), 0):
             raise ContextOverflow(len(cells), self.window_tokens)
         self._cells = list(names)
-        self._placed = len(names)
+        self._placed = sum(isinstance(name, Kept) for name in names)
         self._shift = int(cells.positions.max()) + 1 - len(names)
 
     def cells(self) -> Cells:
@@ -153,9 +166,8 @@ class Context:
         return cells
 
     def _state(self) -> State:
-        size = lc.llama_state_seq_get_size(self._handle, 0)
-        state = np.empty(size, np.uint8)
-        written = lc.llama_state_seq_get_data(self._handle, _pointer(state), size, 0)
+        state = np.empty(self.state_bytes, np.uint8)
+        written = lc.llama_state_seq_get_data(self._handle, _pointer(state), len(state), 0)
         return state[:written]
 
 
@@ -171,7 +183,7 @@ def _pointer(buffer: State) -> Any:
     return buffer.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
-def _common(left: Sequence[Cell], right: Sequence[Cell]) -> int:
+def common(left: Sequence[Cell], right: Sequence[Cell]) -> int:
     """Return the length of the common beginning."""
     for index, (one, other) in enumerate(zip(left, right, strict=False)):
         if one != other:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from assistant.backends.llama.cells import Cells, join
-from assistant.backends.llama.context import Cell, Context, Kept
+from assistant.backends.llama.context import Cell, Context, Kept, common
 from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
 from assistant.backends.llama.weights import Weights, build
 from assistant.backends.snapshots import Key, Snapshots
@@ -29,6 +29,9 @@ from assistant.types import Choice, Generation, Message, Reading, Speeds, Tokens
 BLOCKS: Final = re.compile(r"(?<=\n\n)(?=\S)")  # where a text may be cut and stay the same tokens
 FIRST_WINDOW: Final = 4_096  # of tokens; it grows when a prompt needs more
 GROWTH: Final = 2
+ASIDE: Final = 2  # states of other conversations that stay in memory
+ASIDE_BYTES: Final = 500_000_000  # of one of them, at most
+WORTH_TOKENS: Final = 256  # that were read, before a state is put aside
 CHECKPOINT_S: Final = 60.0  # of reading, between two times that what was read so far is kept
 
 
@@ -73,6 +76,7 @@ class LlamaModel:
         self._context = Context(self._weights, tuning, min(FIRST_WINDOW, window_tokens))
         self._fingerprint = _fingerprint(sha256, self._weights.template, tuning)
         self._snapshots = snapshots
+        self._aside: list[tuple[list[Cell], Cells]] = []  # the last put aside first
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -246,12 +250,26 @@ class LlamaModel:
     ) -> int:
         """Bring readings and prompt into the cache; return how many cells were there or kept."""
         before = [cell for reading in readings for cell in _cells(reading)]
+        self._swap([*before, *prompt])
         cached = self._context.keep([*before, *prompt[:-1]])
         if cached < len(before):
             self._context.place(join([self._recalled(r, report) for r in readings]), before)
             cached = len(before)
         self._context.read(prompt[cached - len(before) :], report)
         return cached
+
+    def _swap(self, wanted: Sequence[Cell]) -> None:
+        """Put what the cache holds aside when it took long to read, and back what fits better."""
+        held = self._context.names
+        shared = common(held, wanted)
+        read = sum(not isinstance(cell, Kept) for cell in held[shared:])
+        if read >= WORTH_TOKENS and self._context.state_bytes <= ASIDE_BYTES:
+            self._aside = [(list(held), self._context.cells()), *self._aside[: ASIDE - 1]]
+        for number, (names, cells) in enumerate(self._aside):
+            if common(names, wanted) >= shared + WORTH_TOKENS:
+                self._context.place(cells, names)
+                del self._aside[number]
+                return
 
     def _recalled(self, reading: Reading, report: PrefillReport | None) -> Cells:
         """Return the cells that are seen of a reading; one that is not kept is read now."""
