@@ -35,13 +35,13 @@ from typing import Any
 import llama_cpp as lc
 import numpy as np
 
-from assistant.backends.llama.cells import Cells, build, head_of, join
-from assistant.backends.llama.context import Context
+from assistant.backends.llama.cells import Cells, build, head_of
+from assistant.backends.llama.context import LOADING, READING, Context
 from assistant.backends.llama.model import LlamaModel
 from assistant.centring import Centring
 from assistant.languages import identify, identify_document
 from assistant.models.hardware import measure
-from assistant.prompting import answerable_messages, ask_messages
+from assistant.prompting import answerable_messages, ask_messages, passages_text
 from assistant.protocols import never
 from assistant.reading import Reader
 from assistant.retrieving import retrieve
@@ -52,7 +52,6 @@ from ingest.indexing import add
 
 SETS = {"es": "xquad", "fr": "squadfr", "it": "squadit", "de": "xquad", "en": "xquad"}
 WINDOW = 20_480
-SEQUENCES = 16
 REPLY_TOKENS = 48
 
 
@@ -150,7 +149,7 @@ def open_lab(options: argparse.Namespace) -> Lab:
         snapshots=snapshots(settings),
     )
     model._effective = WINDOW * 2  # sections may fill the window here
-    context = Context(model._weights, tuned.tuning, WINDOW, sequences=SEQUENCES)
+    context = Context(model._weights, tuned.tuning, WINDOW)
     model._context.free()
     model._context = context
     return Lab(workspace, model, context, documents, Centring(workspace.embedder))
@@ -206,7 +205,7 @@ def read_questions(data: Path, total: int) -> list[Question]:
 def answer(lab: Lab, way: Way, question: Question) -> dict[str, Any]:
     passages = find(lab, way, question)
     start, cpu = time.perf_counter(), time.process_time()
-    ask = ask_messages(question.text, passages, question.lang)
+    ask = ask_messages(question.text, passages_text(passages), question.lang)
     before, after = lab.model.encode_apart(ask)
     if way.source == "fresh":
         lab.context.keep([])
@@ -298,7 +297,7 @@ def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     lab.model._context.cancelled = never
     parts = [lab.model._recalled(reading, None) for reading in readings]
     if way.positions == "gaps":
-        lab.context.place(join(parts), list(range(sum(map(len, parts)))))
+        lab.context.place(parts, list(range(sum(map(len, parts)))))
     else:
         place_moved(lab, way, readings, parts)
     return sum(map(len, parts))
@@ -322,7 +321,7 @@ def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence
         state = build(part, head)
         size = len(state)
         pointer = state.ctypes.data_as(lc.ctypes.POINTER(lc.ctypes.c_uint8))
-        assert lc.llama_state_seq_set_data(context._handle, pointer, size, number)
+        assert lc.llama_state_seq_set_data(context._handle, pointer, size, LOADING)
         in_row = way.positions.startswith("row")
         start = end if in_row else (spans[0][0] if number > 1 else 0)
         moves, base = [], spans[0][0]
@@ -333,10 +332,10 @@ def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence
         ordered = sorted(moves, reverse=moves[0][2] > 0)
         for first, last, delta in ordered:
             if delta:
-                lc.llama_memory_seq_add(memory, number, first, last, delta)
-        lc.llama_memory_seq_cp(memory, number, 0, -1, -1)
-        lc.llama_memory_seq_rm(memory, number, -1, -1)
-        end = int(lc.llama_memory_seq_pos_max(memory, 0)) + 1
+                lc.llama_memory_seq_add(memory, LOADING, first, last, delta)
+        lc.llama_memory_seq_cp(memory, LOADING, READING, -1, -1)
+        lc.llama_memory_seq_rm(memory, LOADING, -1, -1)
+        end = int(lc.llama_memory_seq_pos_max(memory, READING)) + 1
     total = sum(map(len, parts))
     context._cells = list(range(total))
     context._placed = total
@@ -368,9 +367,9 @@ def write(lab: Lab, token: int) -> str:
 
 def yes_share(lab: Lab, way: Way, question: Question, passages: Sequence[Passage]) -> float:
     """Return how likely the model says that the passages hold the answer."""
-    messages = answerable_messages(question.text, passages, question.lang)
+    messages = answerable_messages(question.text, passages_text(passages), question.lang)
     before, after = lab.model.encode_apart(messages)
-    held = len(before) if way.source == "fresh" else lab.context._placed
+    held = len(before) if way.source == "fresh" else placed(lab)
     lab.context._cut(held)
     lab.context.read(after)
     yes, no = (lab.model._weights.tokenize(word, special=False)[0] for word in ("Yes", "No"))

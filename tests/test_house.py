@@ -71,7 +71,7 @@ PUBLIC = {
         "open_workspace", "snapshots", "tuned_for",
     },
     "assistant.backends.llama.cells": {
-        "Cells", "ForeignState", "Kind", "Layout", "blank", "build", "head_of", "join", "parse",
+        "Cells", "ForeignState", "Kind", "Layout", "blank", "build", "head_of", "parse",
     },
     "assistant.backends.chroma": {"ChromaIndex"},
     "assistant.backends.encoders": {"SentenceEncoder"},

@@ -6,7 +6,7 @@ flash attention. Knows nothing of models or files.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
@@ -88,6 +88,12 @@ class Cells:
         chosen = np.concatenate([np.arange(start, end) for start, end in spans])
         return Cells(self.layout, self.positions[chosen], self.rows[chosen])
 
+    def in_steps(self, count: int) -> Iterator["Cells"]:
+        """Yield the cells in order, at most so many at once."""
+        for at in range(0, len(self), count):
+            step = slice(at, at + count)
+            yield Cells(self.layout, self.positions[step], self.rows[step])
+
     def packed(self) -> Blocks:
         """Return the rows with eight bits a value and a scale for each block of values."""
         return self.rows if self.rows.dtype == BLOCK else _packed(self.rows)
@@ -95,15 +101,6 @@ class Cells:
     def unpacked(self) -> Values:
         """Return the rows in 16 bits a value."""
         return _unpacked(self.rows) if self.rows.dtype == BLOCK else self.rows
-
-
-def join(parts: Sequence[Cells]) -> Cells:
-    """Return the cells of all parts, which must have one layout and one form of rows, in order."""
-    return Cells(
-        layout=parts[0].layout,
-        positions=np.concatenate([part.positions for part in parts]),
-        rows=np.concatenate([part.rows for part in parts]),
-    )
 
 
 def parse(state: State) -> Cells:

@@ -5,7 +5,7 @@ that were read. A beginning that stays the same is never read again. Not safe fo
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import llama_cpp as lc
@@ -22,6 +22,9 @@ from assistant.types import Tokens
 REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
 REPEAT_WINDOW: Final = 256
 ABORTED: Final = 2  # what llama_decode returns when the abort callback said so
+READING: Final = 0  # the sequence that is read and written
+LOADING: Final = 1  # the one into which kept cells come, before they are the other's too
+PLACED_AT_ONCE: Final = 1_024  # cells: so little memory is needed beside the cache
 KINDS: Final = {"f16": Kind.F16, "q8_0": Kind.Q8_0}
 
 
@@ -42,13 +45,8 @@ class Context:
         cancelled: asked while the model works; saying yes makes it raise `Cancelled`.
     """
 
-    def __init__(
-        self, weights: Weights, tuning: Tuning, window_tokens: int, *, sequences: int = 1
-    ) -> None:
+    def __init__(self, weights: Weights, tuning: Tuning, window_tokens: int) -> None:
         """Open a window.
-
-        Args:
-            sequences: that may share its cells.
 
         Raises:
             UnusableModel: there is no memory for it.
@@ -60,7 +58,7 @@ class Context:
         params.n_ctx = window_tokens
         params.n_batch = params.n_ubatch = tuning.batch_tokens
         params.n_threads, params.n_threads_batch = tuning.threads, tuning.batch_threads
-        params.n_seq_max, params.kv_unified = sequences, True
+        params.n_seq_max, params.kv_unified = 2, True  # which share all cells
         params.no_perf = True
         params.flash_attn_type = int(tuning.flash_attention)
         params.type_k = params.type_v = int(KINDS[tuning.kv])
@@ -94,24 +92,31 @@ class Context:
     @property
     def state_bytes(self) -> int:
         """What `cells` would take."""
-        return int(lc.llama_state_seq_get_size(self._handle, 0))
+        return int(lc.llama_state_seq_get_size(self._handle, READING))
 
-    def place(self, cells: Cells, names: Sequence[Cell]) -> None:
-        """Put these cells in place of all that the cache holds.
+    def place(self, parts: Iterable[Cells], names: Sequence[Cell]) -> None:
+        """Put these cells in place of all that the cache holds, part by part.
 
         Args:
-            names: of the cells; those that were kept stand first.
+            names: of the cells of all parts; those that were kept stand first.
 
         Raises:
             ContextOverflow: the window does not hold them.
         """
         self._cut(0)
-        state = build(cells, head_of(self._state()))
-        if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), 0):
-            raise ContextOverflow(len(cells), self.window_tokens)
+        head = head_of(self._state())
+        last = -1
+        for cells in (step for part in parts for step in part.in_steps(PLACED_AT_ONCE)):
+            state = build(cells, head)
+            if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), LOADING):
+                self._cut(0)
+                raise ContextOverflow(len(names), self.window_tokens)
+            lc.llama_memory_seq_cp(self._memory, LOADING, READING, -1, -1)
+            lc.llama_memory_seq_rm(self._memory, LOADING, -1, -1)
+            last = max(last, int(cells.positions.max()))
         self._cells = list(names)
         self._placed = sum(isinstance(name, Kept) for name in names)
-        self._shift = int(cells.positions.max()) + 1 - len(names)
+        self._shift = last + 1 - len(names)
 
     def cells(self) -> Cells:
         """Return all that the cache holds."""
@@ -159,7 +164,7 @@ class Context:
         """Drop all but the first cells; return how many really stay."""
         inside = cells < self._placed  # positions of placed cells are not in order
         start = 0 if inside else cells + self._shift
-        if inside or not lc.llama_memory_seq_rm(self._memory, 0, start, -1):
+        if inside or not lc.llama_memory_seq_rm(self._memory, READING, start, -1):
             lc.llama_memory_clear(self._memory, True)
             cells = self._placed = self._shift = 0
         del self._cells[cells:]
@@ -167,7 +172,7 @@ class Context:
 
     def _state(self) -> State:
         state = np.empty(self.state_bytes, np.uint8)
-        written = lc.llama_state_seq_get_data(self._handle, _pointer(state), len(state), 0)
+        written = lc.llama_state_seq_get_data(self._handle, _pointer(state), len(state), READING)
         return state[:written]
 
 

@@ -97,7 +97,7 @@ def _speeds(context: Context) -> Speeds:
     cells = blank(context.cells().layout, DEPTH)
     kept = replace(cells, rows=cells.packed())
     start = time.perf_counter()
-    context.place(kept, list(range(DEPTH)))
+    context.place([kept], list(range(DEPTH)))
     restore = (time.perf_counter() - start) / DEPTH
     deep, deep_write = _times(context, sample)
     read_deeper = max(0.0, (deep - flat) / count / DEPTH)

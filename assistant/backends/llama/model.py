@@ -15,7 +15,7 @@ from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Final
 
-from assistant.backends.llama.cells import Cells, join
+from assistant.backends.llama.cells import Cells
 from assistant.backends.llama.context import Cell, Context, Kept, common
 from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
 from assistant.backends.llama.weights import Weights, build
@@ -253,7 +253,7 @@ class LlamaModel:
         self._swap([*before, *prompt])
         cached = self._context.keep([*before, *prompt[:-1]])
         if cached < len(before):
-            self._context.place(join([self._recalled(r, report) for r in readings]), before)
+            self._context.place([self._recalled(r, report) for r in readings], before)
             cached = len(before)
         self._context.read(prompt[cached - len(before) :], report)
         return cached
@@ -267,7 +267,7 @@ class LlamaModel:
             self._aside = [(list(held), self._context.cells()), *self._aside[: ASIDE - 1]]
         for number, (names, cells) in enumerate(self._aside):
             if common(names, wanted) >= shared + WORTH_TOKENS:
-                self._context.place(cells, names)
+                self._context.place([cells], names)
                 del self._aside[number]
                 return
 
@@ -316,7 +316,7 @@ class LlamaModel:
         cells = self._snapshots.load(begun) if self._snapshots else None
         if cells is None or len(cells) <= cached:
             return cached
-        self._context.place(cells, tokens[: len(cells)])
+        self._context.place([cells], tokens[: len(cells)])
         return len(cells)
 
     def _save(self, key: Key, reading: Reading) -> Cells:
