@@ -36,7 +36,7 @@ import llama_cpp as lc
 import numpy as np
 
 from assistant.backends.llama.cells import Cells, build, head_of
-from assistant.backends.llama.context import LOADING, READING, Context
+from assistant.backends.llama.context import LOADING, READING, Context, Kept
 from assistant.backends.llama.model import LlamaModel
 from assistant.centring import Centring
 from assistant.languages import identify, identify_document
@@ -297,7 +297,7 @@ def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     lab.model._context.cancelled = never
     parts = [lab.model._recalled(reading, None) for reading in readings]
     if way.positions == "gaps":
-        lab.context.place(parts, list(range(sum(map(len, parts)))))
+        lab.context.place(parts, [Kept("", n) for n in range(sum(map(len, parts)))])
     else:
         place_moved(lab, way, readings, parts)
     return sum(map(len, parts))
@@ -337,7 +337,7 @@ def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence
         lc.llama_memory_seq_rm(memory, LOADING, -1, -1)
         end = int(lc.llama_memory_seq_pos_max(memory, READING)) + 1
     total = sum(map(len, parts))
-    context._cells = list(range(total))
+    context._cells = [Kept("", n) for n in range(total)]
     context._placed = total
     context._shift = end - total
 
@@ -369,7 +369,7 @@ def yes_share(lab: Lab, way: Way, question: Question, passages: Sequence[Passage
     """Return how likely the model says that the passages hold the answer."""
     messages = answerable_messages(question.text, passages_text(passages), question.lang)
     before, after = lab.model.encode_apart(messages)
-    held = len(before) if way.source == "fresh" else placed(lab)
+    held = len(before) if way.source == "fresh" else lab.context._placed
     lab.context._cut(held)
     lab.context.read(after)
     yes, no = (lab.model._weights.tokenize(word, special=False)[0] for word in ("Yes", "No"))
