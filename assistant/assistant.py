@@ -260,6 +260,7 @@ class Assistant:
             return False
         messages = answerable_messages(run.searched, packing.text, run.language, packing.history)
         prompt = self._prompt(messages, packing)
+        ahead = self._prompt(self._asking(packing, run), packing)
         yield Stage(StageName.READING, 0, len(prompt), "", packing.plan.predicted_s)
 
         def stage(done: int, total: int) -> Stage:
@@ -272,6 +273,7 @@ class Assistant:
                 prompt,
                 ["Yes", "No"],
                 readings=packing.readings,
+                ahead=ahead,
                 cancelled=cancelled,
                 report=report,
             )
@@ -295,8 +297,7 @@ class Assistant:
         self, packing: Packing, run: _Run, reply_start: str
     ) -> Generator[Event, None, tuple[str, tuple[Citation, ...], Packing]]:
         """Yield the reply with its markers; return it with its citations and the exact plan."""
-        messages = ask_messages(run.searched, packing.text, run.language, packing.history)
-        prompt = self._prompt(messages, packing, reply_start)
+        prompt = self._prompt(self._asking(packing, run), packing, reply_start)
         packing = self._exact(packing, prompt)
         yield Stage(StageName.WRITING)
         stream = self._model.stream(
@@ -311,6 +312,9 @@ class Assistant:
             text += piece
             yield Piece(piece)
         return text.strip(), citer.citations, packing
+
+    def _asking(self, packing: Packing, run: _Run) -> list[Message]:
+        return ask_messages(run.searched, packing.text, run.language, packing.history)
 
     def _prompt(
         self, messages: Sequence[Message], packing: Packing, reply_start: str = ""

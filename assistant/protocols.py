@@ -122,10 +122,15 @@ class LanguageModel(Protocol):
         options: Sequence[str],
         *,
         readings: Sequence[Reading] = (),
+        ahead: Tokens | None = None,
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
         """Return how likely the reply begins with each option.
+
+        Args:
+            ahead: a prompt that is likely to come next, on the same readings. Where it begins as
+                this one does, it may be read along, in hardly more time.
 
         Raises: as `stream`.
         """

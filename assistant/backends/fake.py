@@ -124,6 +124,7 @@ class ScriptedModel:
         options: Sequence[str],
         *,
         readings: Sequence[Reading] = (),
+        ahead: Tokens | None = None,
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:

@@ -101,11 +101,17 @@ class LazyModel:
         options: Sequence[str],
         *,
         readings: Sequence[Reading] = (),
+        ahead: Tokens | None = None,
         cancelled: Cancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
         return self._model.get().choose(
-            prompt, options, readings=readings, cancelled=cancelled, report=report
+            prompt,
+            options,
+            readings=readings,
+            ahead=ahead,
+            cancelled=cancelled,
+            report=report,
         )
 
 

@@ -344,6 +344,29 @@ def test_what_was_read_for_a_choice_is_not_read_again(llama: LlamaModel) -> None
     assert cost.cached_tokens >= llama.count(documents.text)
 
 
+@pytest.mark.parametrize("words", [3, 240, 900], ids=["short", "at a batch's end", "long"])
+def test_what_comes_next_is_read_along_with_a_choice(llama: LlamaModel, words: int) -> None:
+    documents = Message(Role.SYSTEM, "The bridge is 91 metres long. " + "word " * words)
+    asked = llama.encode([documents, Message(Role.USER, "Is it long? Yes or No.")])
+    ahead = llama.encode([documents, Message(Role.USER, "Is it long? In full sentences please.")])
+    alone = llama.choose(asked, ["Yes", "No"]).shares
+    expected, _ = finish(llama.stream(ahead, limit_tokens=8))
+    finish(llama.stream(llama.encode([Message(Role.USER, "Else?")]), limit_tokens=1))
+    both = llama.choose(asked, ["Yes", "No"], ahead=ahead).shares
+    text, cost = finish(llama.stream(ahead, limit_tokens=8))
+    assert both == pytest.approx(alone, rel=1e-3)
+    assert (text, cost.cached_tokens) == (expected, len(ahead))
+
+
+@pytest.mark.parametrize("ahead", ["Is it long?", "Is it long? Yes or No. Say it."])
+def test_a_prompt_that_has_no_end_of_its_own_is_not_read_along(
+    llama: LlamaModel, ahead: str
+) -> None:
+    prompt = llama.tokens("Is it long? Yes or No.")
+    alone = llama.choose(prompt, ["Yes", "No"]).shares
+    assert llama.choose(prompt, ["Yes", "No"], ahead=llama.tokens(ahead)).shares == alone
+
+
 def test_choice_beyond_the_window_is_an_overflow(llama: LlamaModel) -> None:
     prompt = llama.encode([Message(Role.USER, "word " * 5000)])
     with pytest.raises(ContextOverflow):
@@ -391,7 +414,7 @@ def test_writing_stops_when_told(llama: LlamaModel) -> None:
     stop.set()
     with pytest.raises(Cancelled):
         finish(stream)
-    assert finish(llama.stream(prompt, limit_tokens=1))[1].cached_tokens == len(prompt) - 1
+    assert finish(llama.stream(prompt, limit_tokens=1))[1].cached_tokens == len(prompt)
 
 
 def test_one_who_never_asked_to_stop_is_not_stopped_by_an_earlier_one(llama: LlamaModel) -> None:
@@ -539,6 +562,24 @@ def test_several_texts_stand_before_one_question(tiny_llama_path: Path, kept: Sn
     assert model.has_read(other)
     assert both != pytest.approx(shares(model, rest, [first]), rel=0.001)
     assert both == pytest.approx(shares(model, rest, [first, second]), rel=0.02)
+    model.close()
+
+
+def test_what_comes_next_is_read_along_behind_texts_that_were_kept(
+    tiny_llama_path: Path, kept: Snapshots
+) -> None:
+    model = open_llama(tiny_llama_path, snapshots=kept)
+    first, rest = laid_apart(model, *BRIDGE, seen=[0, 2])
+    other, _ = laid_apart(model, "A herd of llamas. " * 30, "Wool is spun. " * 30)
+    texts = [first, replace(other, seen=other.seen[1:])]
+    asked = [*rest[:-4], *model.tokens("Yes or No?"), *rest[-4:]]
+    alone = model.choose(asked, ["Yes", "No"], readings=texts).shares
+    expected, _ = finish(model.stream(rest, limit_tokens=8, readings=texts))
+    finish(model.stream(rest, limit_tokens=1))
+    both = model.choose(asked, ["Yes", "No"], readings=texts, ahead=rest).shares
+    text, cost = finish(model.stream(rest, limit_tokens=8, readings=texts))
+    assert both == pytest.approx(alone, rel=1e-3)
+    assert (text, cost.cached_tokens) == (expected, cost.prompt_tokens)
     model.close()
 
 

@@ -5,7 +5,8 @@ that were read. A beginning that stays the same is never read again. Not safe fo
 """
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import llama_cpp as lc
@@ -23,7 +24,7 @@ REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
 REPEAT_WINDOW: Final = 256
 ABORTED: Final = 2  # what llama_decode returns when the abort callback said so
 READING: Final = 0  # the sequence that is read and written
-LOADING: Final = 1  # the one into which kept cells come, before they are the other's too
+SPARE: Final = 1  # empty between calls: cells come through it, and tokens are tried in it
 PLACED_AT_ONCE: Final = 1_024  # cells: so little memory is needed beside the cache
 KINDS: Final = {"f16": Kind.F16, "q8_0": Kind.Q8_0}
 
@@ -74,6 +75,7 @@ class Context:
         self._cells: list[Cell] = []
         self._placed = 0  # of these cells, put there as kept
         self._shift = 0  # from the number of a cell behind those to its position
+        self._expects = False
 
     def free(self) -> None:
         """Free the window; nothing of this object can be used afterwards."""
@@ -83,6 +85,11 @@ class Context:
     def keep(self, wanted: Sequence[Cell]) -> int:
         """Drop what differs from the beginning of these; return how many cells stay."""
         return self._cut(common(self._cells, wanted))
+
+    @property
+    def expects(self) -> bool:
+        """Whether it is known what follows the last cell: it was read last."""
+        return self._expects
 
     @property
     def names(self) -> Sequence[Cell]:
@@ -108,11 +115,11 @@ class Context:
         last = -1
         for cells in (step for part in parts for step in part.in_steps(PLACED_AT_ONCE)):
             state = build(cells, head)
-            if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), LOADING):
+            if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), SPARE):
                 self._cut(0)
                 raise ContextOverflow(len(names), self.window_tokens)
-            lc.llama_memory_seq_cp(self._memory, LOADING, READING, -1, -1)
-            lc.llama_memory_seq_rm(self._memory, LOADING, -1, -1)
+            lc.llama_memory_seq_cp(self._memory, SPARE, READING, -1, -1)
+            lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
             last = max(last, int(cells.positions.max()))
         self._cells = list(names)
         self._placed = sum(isinstance(name, Kept) for name in names)
@@ -135,6 +142,45 @@ class Context:
             if report:
                 report(len(self._cells), total)
 
+    def read_both(
+        self,
+        tokens: Tokens,
+        other: Tokens,
+        wanted: Sequence[int],
+        report: PrefillReport | None = None,
+    ) -> list[float]:
+        """Read tokens as `read` does; return `scores` as if others had been read in their place.
+
+        What both begin with is read once, and where they part, both in one pass.
+
+        Args:
+            other: see `share_a_pass`.
+
+        Raises: as `read`.
+        """
+        shared = common(tokens, other)
+        apart = max(0, len(tokens) + len(other) - shared - self._batch_tokens)
+        self.read(tokens[:apart], report)
+        lc.llama_memory_seq_cp(self._memory, READING, SPARE, -1, -1)
+        rows = [
+            *((tokens[n], n, (READING, SPARE)) for n in range(apart, shared)),
+            *((other[n], n, (SPARE,)) for n in range(shared, len(other))),
+            *((tokens[n], n, (READING,)) for n in range(shared, len(tokens))),
+        ]
+        last_other = shared - apart + len(other) - shared - 1
+        with _batch(rows, len(self._cells) + self._shift - apart, last_other) as batch:
+            try:
+                self._run(batch, tokens[apart:])
+                return self.scores(wanted, last_other)
+            finally:
+                lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
+
+    def share_a_pass(self, tokens: Tokens, other: Tokens) -> bool:
+        """Whether `read_both` takes these: both have an end, and one pass reads both ends."""
+        shared = common(tokens, other)
+        ends = (len(tokens) - shared, len(other) - shared)
+        return min(ends) > 0 and sum(ends) <= self._batch_tokens
+
     def begin_reply(self) -> None:
         """Forget what was written before."""
         lc.llama_sampler_reset(self._sampler)
@@ -143,16 +189,25 @@ class Context:
         """Return the likeliest token to follow; `read` it to go on."""
         return int(lc.llama_sampler_sample(self._sampler, self._handle, -1))
 
-    def scores(self, tokens: Sequence[int]) -> list[float]:
-        """Return how strongly each of these is expected next, as logits."""
-        logits = lc.llama_get_logits_ith(self._handle, -1)
+    def scores(self, tokens: Sequence[int], row: int = -1) -> list[float]:
+        """Return how strongly each of these is expected next, as logits.
+
+        Args:
+            row: of the batch read last, behind which; the last one by default.
+        """
+        logits = lc.llama_get_logits_ith(self._handle, row)
         return [float(logits[token]) for token in tokens]
 
     def _decode(self, tokens: Tokens) -> None:
+        array = (lc.llama_token * len(tokens))(*tokens)
+        self._run(lc.llama_batch_get_one(array, len(tokens)), tokens)
+
+    def _run(self, batch: Any, tokens: Tokens) -> None:
+        """Read a batch, of which these become cells."""
         if self.cancelled():
             raise Cancelled
-        batch = (lc.llama_token * len(tokens))(*tokens)
-        status = lc.llama_decode(self._handle, lc.llama_batch_get_one(batch, len(tokens)))
+        status = lc.llama_decode(self._handle, batch)
+        self._expects = status == 0
         if status != 0:
             self._cut(len(self._cells))
             if status == ABORTED:
@@ -162,6 +217,7 @@ class Context:
 
     def _cut(self, cells: int) -> int:
         """Drop all but the first cells; return how many really stay."""
+        self._expects = False
         inside = cells < self._placed  # positions of placed cells are not in order
         start = 0 if inside else cells + self._shift
         if inside or not lc.llama_memory_seq_rm(self._memory, READING, start, -1):
@@ -174,6 +230,29 @@ class Context:
         state = np.empty(self.state_bytes, np.uint8)
         written = lc.llama_state_seq_get_data(self._handle, _pointer(state), len(state), READING)
         return state[:written]
+
+
+@contextmanager
+def _batch(
+    rows: Sequence[tuple[int, int, Sequence[int]]], start: int, scored: int
+) -> Iterator[Any]:
+    """Give a batch of (token, position from `start`, sequences); two of its rows are scored.
+
+    Args:
+        scored: one of them; the other is the last.
+    """
+    batch = lc.llama_batch_init(len(rows), 0, 2)
+    try:
+        batch.n_tokens = len(rows)
+        for row, (token, position, sequences) in enumerate(rows):
+            batch.token[row], batch.pos[row] = token, start + position
+            batch.n_seq_id[row] = len(sequences)
+            for number, sequence in enumerate(sequences):
+                batch.seq_id[row][number] = sequence
+            batch.logits[row] = row in (scored, len(rows) - 1)
+        yield batch
+    finally:
+        lc.llama_batch_free(batch)
 
 
 def _greedy_sampler(vocabulary: int) -> Any:

@@ -189,16 +189,23 @@ class LlamaModel:
         options: Sequence[str],
         *,
         readings: Sequence[Reading] = (),
+        ahead: Tokens | None = None,
         cancelled: CancelCheck = never,
         report: PrefillReport | None = None,
     ) -> Choice:
-        needed = self._check_room(prompt, readings, 0)
+        needed = self._check_room(prompt, readings, len(ahead or ()))
         firsts = [self._weights.tokenize(option, special=False)[0] for option in options]
         with self._lock:
             self._open(needed, cancelled)
             start = time.perf_counter()
-            cached = self._bring(prompt, readings, report)
-            scores = self._context.scores(firsts)
+            if ahead and self._context.share_a_pass(ahead, prompt):
+                shared = common(ahead, prompt)
+                cached = self._find(ahead[:shared], readings, report)
+                begun = cached - _seen(readings)
+                scores = self._context.read_both(ahead[begun:], prompt[begun:], firsts, report)
+            else:
+                cached = self._bring(prompt, readings, report)
+                scores = self._context.scores(firsts)
         weights = [math.exp(score - max(scores)) for score in scores]
         took = time.perf_counter() - start
         cost = Generation(_seen(readings) + len(prompt), cached, 0, took, 0.0)
@@ -249,13 +256,26 @@ class LlamaModel:
         self, prompt: Tokens, readings: Sequence[Reading], report: PrefillReport | None
     ) -> int:
         """Bring readings and prompt into the cache; return how many cells were there or kept."""
+        cached = self._find(prompt, readings, report)
+        self._context.read(prompt[cached - _seen(readings) :], report)
+        return cached
+
+    def _find(
+        self, prompt: Tokens, readings: Sequence[Reading], report: PrefillReport | None
+    ) -> int:
+        """Bring into the cache what was read of all this before; return how many cells that is.
+
+        The last token is not among it, unless it is known what follows.
+        """
         before = [cell for reading in readings for cell in _cells(reading)]
-        self._swap([*before, *prompt])
-        cached = self._context.keep([*before, *prompt[:-1]])
+        wanted = [*before, *prompt]
+        self._swap(wanted)
+        if self._context.expects and self._context.names == wanted:
+            return len(wanted)
+        cached = self._context.keep(wanted[:-1])
         if cached < len(before):
             self._context.place([self._recalled(r, report) for r in readings], before)
             cached = len(before)
-        self._context.read(prompt[cached - len(before) :], report)
         return cached
 
     def _swap(self, wanted: Sequence[Cell]) -> None:
