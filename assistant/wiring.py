@@ -13,7 +13,7 @@ from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
 from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.models.catalogue import Role, load_catalogue
-from assistant.models.hardware import Machine, choose, measure, window_for
+from assistant.models.hardware import Machine, choose, is_busy, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
 from assistant.models.tuning import Tuned, Tunings
 from assistant.protocols import Embedder, LanguageModel
@@ -122,7 +122,10 @@ def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
 
 
 def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> Tuned:
-    """Return how a chat model runs best here; measured when it was not yet, or `again`."""
+    """Return how a chat model runs best here; measured when it was not yet, or `again`.
+
+    What was measured beside busy programs is measured once more when they are quiet.
+    """
     from assistant.backends.llama.measuring import tune
     from assistant.backends.llama.weights import build, build_features
 
@@ -133,7 +136,7 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
     )
     tunings = Tunings(settings.models)
     tuned = None if again else tunings.load(facts)
-    if tuned is None:
+    if tuned is None or (tuned.disturbed and not is_busy()):
         tuned = tune(
             installed.path, cores=machine.cores, processors=machine.processors, kv=settings.kv
         )

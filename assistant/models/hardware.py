@@ -24,6 +24,8 @@ COMFORTABLE_WINDOW_TOKENS = 8192  # a question, an answer and some twenty passag
 UNKNOWN_WINDOW_TOKENS = 4096  # of a file that does not say
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one value in the KV cache
 
+BUSY_PERCENT = 30.0  # of all processors
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -42,6 +44,11 @@ class Machine:
     processors: int
     memory_bytes: int
     free_bytes: int
+
+
+def is_busy() -> bool:
+    """Whether others work on this machine just now; looks for a fifth of a second."""
+    return psutil.cpu_percent(interval=0.2) > BUSY_PERCENT
 
 
 def measure(cgroup: Path = CGROUP) -> Machine:

@@ -15,7 +15,7 @@ from typing import Final
 from assistant.models.fetching import write_json
 from assistant.types import Speeds
 
-VERSION: Final = 2  # of the measurement: one of another version is done again
+VERSION: Final = 3  # of the measurement: one of another version is done again
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,15 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a self-test found."""
+    """What a self-test found.
+
+    Attributes:
+        disturbed: other programs took much of the processor meanwhile.
+    """
 
     tuning: Tuning
     speeds: Speeds
+    disturbed: bool = False
 
 
 class Tunings:
@@ -61,7 +66,8 @@ class Tunings:
             value = json.loads(self._path(facts).read_text(encoding="utf-8"))
             if value["version"] != VERSION:
                 return None
-            return Tuned(Tuning(**value["tuning"]), Speeds(**value["speeds"]))
+            tuning, speeds = Tuning(**value["tuning"]), Speeds(**value["speeds"])
+            return Tuned(tuning, speeds, bool(value["disturbed"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -1,11 +1,14 @@
 """What the self-test finds on a small model: sane speeds, kept for one machine and build."""
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
 
 from assistant.backends.llama.measuring import tune
-from assistant.models.tuning import Tuned, Tuning, Tunings
+from assistant.backends.llama.weights import uses_gpu
+from assistant.models.hardware import is_busy, measure
+from assistant.models.tuning import VERSION, Tuned, Tuning, Tunings
 from assistant.types import Speeds
 
 FACTS = ("starter", "sha", "build", "chip")
@@ -21,7 +24,7 @@ def test_a_model_gets_speeds_and_settings(tiny_llama_path: Path) -> None:
 
 
 def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> None:
-    tuned = Tuned(Tuning(2, 4, flash_attention=True), Speeds(0.01, 1e-6, 0.1, 1e-5))
+    tuned = Tuned(Tuning(2, 4, flash_attention=True), Speeds(0.01, 1e-6, 0.1, 1e-5), disturbed=True)
     tunings = Tunings(tmp_path)
     assert tunings.load(FACTS) is None
     tunings.save(FACTS, tuned)
@@ -29,7 +32,28 @@ def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> N
     assert tunings.load((*FACTS[:3], "another chip")) is None
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 0}', '{"version": 2, "tuning": {}}'])
+@pytest.mark.skipif(uses_gpu(), reason="where a GPU works, the processor tells little")
+def test_a_measurement_beside_busy_programs_says_so(tiny_llama_path: Path) -> None:
+    processors = measure().processors
+    busy = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(3 * processors)]
+    for process in busy:
+        process.start()
+    try:
+        assert tune(tiny_llama_path, cores=processors, processors=processors).disturbed
+        assert is_busy()
+    finally:
+        for process in busy:
+            process.terminate()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"version": 0}', f'{{"version": {VERSION}, "tuning": {{}}}}']
+)
 def test_a_broken_record_is_measured_again(tmp_path: Path, text: str) -> None:
     tunings = Tunings(tmp_path)
     tunings.save(FACTS, Tuned(Tuning(2, 2), Speeds(0.01, 0, 0.1, 0)))

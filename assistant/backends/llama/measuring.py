@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from assistant.backends.llama.cells import blank
 from assistant.backends.llama.context import Context
@@ -27,6 +27,7 @@ READ_TOKENS: Final = 2_000
 WRITE_TOKENS: Final = 150
 LARGE_BATCH: Final = 512
 WORTH: Final = 0.97  # of the time: less is no reason for another setting
+UNDISTURBED: Final = 0.65  # of the processors' time, at least: alone it is 0.8 and more
 
 
 def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
@@ -41,35 +42,37 @@ def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
         UnusableModel: the file cannot be read.
     """
     gpu = uses_gpu()
-    first = Tuning(cores, cores, gpu_layers=-1 if gpu else 0, kv=kv)
-    attention = (False, True) if kv == "f16" else (True,)  # packed values need it
-    with _loaded(path, first) as weights:
-        tried = [_try(weights, replace(first, flash_attention=on)) for on in attention]
-        best = _best(tried)
-        others = _variants(best.tuning, processors)
-        tried = [_try(weights, other) for other in others]
-        best = _best([best, *(t for t in tried if _cost(t) < WORTH * _cost(best))])
+    kept = Tuning(cores, cores, flash_attention=True, gpu_layers=-1 if gpu else 0, kv=kv)
+    with _loaded(path, kept) as weights:
+        best = _try(weights, kept)
+        for changes in _changes(kept, processors):
+            best = _better(best, _try(weights, replace(best.tuning, **changes)))
     if gpu or not may_lay_out():
         return best
-    with _loaded(path, replace(best.tuning, laid_out=True)) as weights:
-        return _best([best, _try(weights, replace(best.tuning, laid_out=True))])
+    laid_out = replace(best.tuning, laid_out=True)
+    with _loaded(path, laid_out) as weights:
+        return _better(best, _try(weights, laid_out))
 
 
-def _variants(tuning: Tuning, processors: int) -> list[Tuning]:
-    """Return what else may be faster, apart from what needs the weights loaded anew."""
-    large = replace(tuning, batch_tokens=LARGE_BATCH)
-    if processors == tuning.threads:
-        return [large]
-    return [large, replace(tuning, batch_threads=processors)]
+def _changes(tuning: Tuning, processors: int) -> list[dict[str, Any]]:
+    """Return what may be faster, apart from what needs the weights loaded anew."""
+    changes: list[dict[str, Any]] = [{"batch_tokens": LARGE_BATCH}]
+    if tuning.kv == "f16":  # packed values need flash attention
+        changes = [{"flash_attention": False}, *changes]
+    if processors != tuning.threads:
+        changes.append({"batch_threads": processors})
+    return changes
+
+
+def _better(best: Tuned, other: Tuned) -> Tuned:
+    """Return the other where that is worth it."""
+    chosen = other if _cost(other) < WORTH * _cost(best) else best
+    return replace(chosen, disturbed=best.disturbed or other.disturbed)
 
 
 def _cost(tuned: Tuned) -> float:
     speeds = tuned.speeds
     return speeds.reading(READ_TOKENS) + speeds.writing(WRITE_TOKENS, depth=READ_TOKENS)
-
-
-def _best(tried: Sequence[Tuned]) -> Tuned:
-    return min(tried, key=_cost)
 
 
 @contextmanager
@@ -83,10 +86,13 @@ def _loaded(path: Path, tuning: Tuning) -> Iterator[Weights]:
 
 def _try(weights: Weights, tuning: Tuning) -> Tuned:
     context = Context(weights, tuning, DEPTH + SAMPLE_TOKENS[1] + WRITTEN)
+    start, cpu = time.perf_counter(), time.process_time()
     try:
-        return Tuned(tuning, _speeds(context))
+        speeds = _speeds(context)
     finally:
         context.free()
+    had = (time.process_time() - cpu) / (time.perf_counter() - start) / tuning.threads
+    return Tuned(tuning, speeds, disturbed=not tuning.gpu_layers and had < UNDISTURBED)
 
 
 def _speeds(context: Context) -> Speeds:
