@@ -5,7 +5,7 @@ stand where a long text would, and they cost a token as much as others. Keeps no
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
