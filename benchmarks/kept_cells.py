@@ -36,7 +36,7 @@ import llama_cpp as lc
 import numpy as np
 
 from assistant.backends.llama.cells import Cells, build, head_of
-from assistant.backends.llama.context import LOADING, READING, Context, Kept
+from assistant.backends.llama.context import READING, SPARE, Context, Kept
 from assistant.backends.llama.model import LlamaModel
 from assistant.centring import Centring
 from assistant.languages import identify, identify_document
@@ -321,7 +321,7 @@ def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence
         state = build(part, head)
         size = len(state)
         pointer = state.ctypes.data_as(lc.ctypes.POINTER(lc.ctypes.c_uint8))
-        assert lc.llama_state_seq_set_data(context._handle, pointer, size, LOADING)
+        assert lc.llama_state_seq_set_data(context._handle, pointer, size, SPARE)
         in_row = way.positions.startswith("row")
         start = end if in_row else (spans[0][0] if number > 1 else 0)
         moves, base = [], spans[0][0]
@@ -332,9 +332,9 @@ def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence
         ordered = sorted(moves, reverse=moves[0][2] > 0)
         for first, last, delta in ordered:
             if delta:
-                lc.llama_memory_seq_add(memory, LOADING, first, last, delta)
-        lc.llama_memory_seq_cp(memory, LOADING, READING, -1, -1)
-        lc.llama_memory_seq_rm(memory, LOADING, -1, -1)
+                lc.llama_memory_seq_add(memory, SPARE, first, last, delta)
+        lc.llama_memory_seq_cp(memory, SPARE, READING, -1, -1)
+        lc.llama_memory_seq_rm(memory, SPARE, -1, -1)
         end = int(lc.llama_memory_seq_pos_max(memory, READING)) + 1
     total = sum(map(len, parts))
     context._cells = [Kept("", n) for n in range(total)]
