@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeAlias, TypeVar
 
 from assistant.protocols import Cancelled, PrefillReport
@@ -11,7 +11,6 @@ from assistant.protocols import Cancelled, PrefillReport
 T = TypeVar("T")
 E = TypeVar("E")
 Work: TypeAlias = Callable[[Cancelled, PrefillReport], T]
-LOOK_S = 0.1  # between two looks whether the work is done
 
 
 def watched(
@@ -26,7 +25,7 @@ def watched(
 
     Raises: what the work raises.
     """
-    reports: SimpleQueue[tuple[int, int]] = SimpleQueue()
+    reports: SimpleQueue[tuple[int, int] | None] = SimpleQueue()  # None when all is done
     alone = threading.Event()
     with ThreadPoolExecutor(1) as other:
         running = other.submit(
@@ -34,12 +33,10 @@ def watched(
             lambda: alone.is_set() or cancelled(),
             lambda done, total: reports.put((done, total)),
         )
+        running.add_done_callback(lambda _: reports.put(None))
         try:
-            while not running.done():
-                try:
-                    yield tell(*reports.get(timeout=LOOK_S))
-                except Empty:
-                    continue
+            while report := reports.get():
+                yield tell(*report)
         finally:
             alone.set()
         return running.result()

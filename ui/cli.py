@@ -4,14 +4,10 @@ Imports nothing heavy, so that `--help` answers at once.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
-
-# Before anything loads libgomp; see assistant/__init__.py.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 EXIT_DONE = 0
 EXIT_MENDABLE = 1
