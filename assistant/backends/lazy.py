@@ -122,6 +122,7 @@ class LazyEmbedder:
         self._name = name
         self._fingerprint = fingerprint
         self._embedder = _Once(load)
+        self._last: tuple[str, Matrix] | None = None  # a question is looked at more than once
 
     @property
     def name(self) -> str:
@@ -142,4 +143,9 @@ class LazyEmbedder:
         return self._embedder.get().embed_passages(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._embedder.get().embed_queries(texts)
+        if len(texts) != 1:
+            return self._embedder.get().embed_queries(texts)
+        last = self._last
+        if last is None or last[0] != texts[0]:
+            last = self._last = (texts[0], self._embedder.get().embed_queries(texts))
+        return last[1]
