@@ -16,6 +16,7 @@ from assistant.models.catalogue import Role, load_catalogue
 from assistant.models.hardware import Machine, choose, is_busy, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
 from assistant.models.tuning import Tuned, Tunings
+from assistant.preparing import Preparer
 from assistant.protocols import Embedder, LanguageModel
 from assistant.settings import Settings
 
@@ -24,11 +25,12 @@ STARTER_EMBEDDER = "multilingual-e5-small"
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a face works with: the library, an assistant over it, and what embeds."""
+    """What a face works with: the library, an assistant over it, and what embeds and prepares."""
 
     library: Library
     embedder: Embedder
     assistant: Assistant
+    preparer: Preparer
 
 
 def model_shelf(settings: Settings) -> ModelShelf:
@@ -78,7 +80,8 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
-    return Workspace(library, embedder, Assistant(model, embedder, library))
+    assistant = Assistant(model, embedder, library)
+    return Workspace(library, embedder, assistant, Preparer(assistant.prepare))
 
 
 def chat_model(settings: Settings) -> LanguageModel:

@@ -58,6 +58,7 @@ PUBLIC = {
     "assistant.retrieving": {"fuse", "retrieve"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
+    "assistant.preparing": {"Preparer"},
     "assistant.reading": {
         "Laid", "Reader", "Section", "lay", "pages_text", "sections", "title_of",
         "without_apparatus",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from ui import console
 if TYPE_CHECKING:
     from assistant.gathering import Wish
 
+NICE = 10
 FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
 
@@ -170,6 +172,8 @@ def _prepare(settings: Settings, documents: Sequence[str]) -> None:
     """Let the model read the documents, and say how long that took."""
     from assistant.wiring import open_workspace
 
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)  # whatever else the machine does goes first
     workspace = open_workspace(settings)
     for reference in documents:
         document = workspace.library.document(reference)

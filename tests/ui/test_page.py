@@ -7,6 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.backends.fake import HashEmbedder
+from assistant.preparing import Preparer
+from assistant.types import Stage, StageName
 from assistant.wiring import Workspace
 from tests.ui.workspaces import fake_workspace, with_report
 from ui.page.library import file_name
@@ -81,7 +83,7 @@ def test_a_document_is_summarised_and_says_how_much_was_read(page: AppTest) -> N
 
 def test_a_removed_document_is_gone(page: AppTest, tmp_path: Path) -> None:
     page.run()
-    page.checkbox[0].check()
+    next(box for box in page.checkbox if box.label.startswith("Yes")).check()
     next(button for button in page.button if button.label == "Remove").click().run()
     assert not page.exception
     assert fake_workspace(tmp_path / "home").library.documents() == []
@@ -95,6 +97,37 @@ def test_an_upload_enters_the_library(page: AppTest, tmp_path: Path) -> None:
     assert [s.value for s in page.success] == [plain("new was added: 1 page, English.")]
     titles = {d.title for d in fake_workspace(tmp_path / "home").library.documents()}
     assert titles == {"new", "Water in the valley"}
+
+
+def test_an_upload_is_read_beside_when_asked(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+    monkeypatch.setattr(Preparer, "want", lambda _, document: wanted.append(document))
+    page.run()
+    for name, ticked in (("one.txt", False), ("two.txt", True)):
+        page.file_uploader[0].upload(name, f"The {name} bridge.".encode(), "text/plain")
+        box = next(box for box in page.checkbox if box.label.startswith("Read them now"))
+        box.set_value(ticked)
+        next(button for button in page.button if button.label == "Add").click().run()
+    assert not page.exception
+    assert wanted == [fake_workspace(tmp_path / "home").library.document("two").id]
+
+
+def test_reading_beside_is_drawn_with_its_page_and_its_failure(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = {"a": Stage(StageName.READING, 1, 4, "3–5", 61.0), "b": Stage(StageName.WAITING)}
+    monkeypatch.setattr(Preparer, "stages", stages)
+    monkeypatch.setattr(Preparer, "failures", {"c": "no room"})
+    page.run()
+    assert not page.exception
+    assert [e.value for e in page.error] == [plain("c: no room")]
+    drawn = [bar.proto for bar in page.get("progress")]
+    assert [(bar.value, bar.text) for bar in drawn] == [
+        (25, plain("a: the model reads page 3–5, 1 min 1 s left")),
+        (0, plain("b: waits until others are done")),
+    ]
 
 
 def test_an_unreadable_upload_is_told_in_one_sentence(page: AppTest) -> None:

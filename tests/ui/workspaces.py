@@ -7,6 +7,7 @@ from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.languages import identify_document
+from assistant.preparing import Preparer
 from assistant.wiring import Workspace
 from ingest.indexing import add
 
@@ -29,7 +30,8 @@ def fake_workspace(folder: Path, reply: str = REPLY, *, knows: bool = True) -> W
     embedder = HashEmbedder()
     library = Library(folder, ExactIndex(), embedder=embedder)
     model = ScriptedModel(reply, knows=knows)
-    return Workspace(library, embedder, Assistant(model, embedder, library))
+    assistant = Assistant(model, embedder, library)
+    return Workspace(library, embedder, assistant, Preparer(assistant.prepare))
 
 
 def with_report(workspace: Workspace, folder: Path) -> Workspace:

@@ -8,13 +8,15 @@ from typing import Any
 import streamlit as st
 
 from assistant.languages import identify_document, name_of
-from assistant.types import Document
+from assistant.types import Document, Stage, StageName
 from assistant.wiring import Workspace
 from ingest.indexing import Outcome, Progress, Status, add
 from ingest.reading import READERS
+from ui.console import duration
 from ui.page.showing import plain
 
 NAME_CHARS = 120
+REFRESH_S = 2.0
 
 
 def show(workspace: Workspace) -> None:
@@ -22,10 +24,16 @@ def show(workspace: Workspace) -> None:
     suffixes = sorted(suffix.removeprefix(".") for suffix in READERS)
     with st.form("upload", clear_on_submit=True):
         uploads = st.file_uploader("Add documents", type=suffixes, accept_multiple_files=True)
+        read = st.checkbox(
+            "Read them now, beside everything else, so that answers come at once later"
+        )
         sent = st.form_submit_button("Add")
     if sent and uploads:
-        _add(workspace, uploads)
+        for document in _add(workspace, uploads):
+            if read:
+                workspace.preparer.want(document.id)
     documents = workspace.library.documents()
+    _preparing(workspace, documents)
     if documents:
         _table(documents)
         _removal(workspace, documents)
@@ -39,7 +47,9 @@ def file_name(given: str) -> str:
     return f"{stem[:NAME_CHARS]}{dot}{suffix[:10]}" if stem else "document.txt"
 
 
-def _add(workspace: Workspace, uploads: Sequence[Any]) -> None:
+def _add(workspace: Workspace, uploads: Sequence[Any]) -> list[Document]:
+    """Take the files in; return the documents they became."""
+    documents: list[Document] = []
     folder = workspace.library.folder / "uploads"
     folder.mkdir(mode=0o700, exist_ok=True)
     bar = st.progress(0.0, "Reading …")
@@ -55,9 +65,39 @@ def _add(workspace: Workspace, uploads: Sequence[Any]) -> None:
                 report=lambda now: _report(bar, now),
             ):
                 _outcome(outcome)
+                documents += [outcome.document] if outcome.document else []
         finally:
             path.unlink()  # the library has its own copy
     bar.empty()
+    return documents
+
+
+def _preparing(workspace: Workspace, documents: Sequence[Document]) -> None:
+    """Draw how far the reading of documents is, as long as there is any."""
+    titles = {document.id: document.title for document in documents}
+    for document, failure in workspace.preparer.failures.items():
+        st.error(plain(f"{titles.get(document, document)}: {failure}"))
+    if not workspace.preparer.stages:
+        return
+
+    @st.fragment(run_every=REFRESH_S)
+    def bars() -> None:
+        stages = workspace.preparer.stages
+        for document, stage in stages.items():
+            _bar(titles.get(document, document), stage)
+        if not stages:
+            st.rerun()
+
+    bars()
+
+
+def _bar(title: str, stage: Stage) -> None:
+    if stage.name is not StageName.READING:
+        st.progress(0.0, plain(f"{title}: waits until others are done"))
+        return
+    left = f", {duration(stage.seconds_left)} left" if stage.seconds_left else ""
+    text = f"{title}: the model reads page {stage.note}{left}"
+    st.progress(stage.done / max(1, stage.total), plain(text))
 
 
 def _report(bar: Any, now: Progress) -> None:
