@@ -131,7 +131,8 @@ class Gatherer:
         plan = packing.plan
         if wish.mode and plan.pages_left_out:
             tokens = sum(self._model.count(chunk_text(p.chunk)) for p in every)
-            raise ContextOverflow(tokens + sum(plan.ledger.values()), limits.window)
+            others = sum(plan.ledger.values()) - plan.ledger["documents"]
+            raise ContextOverflow(tokens + others, limits.window)
         if not wish.mode and (plan.pages_left_out or _slow(packing, wish)):
             found = self._search(asked, limits)
             reason = Reason.DETAIL if plan.pages_left_out else Reason.SLOW

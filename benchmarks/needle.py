@@ -71,7 +71,7 @@ def with_report(settings: Settings, tokens: int) -> tuple[Report, Assistant]:
 def line(assistant: Assistant, made: Report, tokens: int, mode: ContextMode, language: str) -> str:
     start = time.perf_counter()
     if mode is ContextMode.PACKED:
-        list(assistant.prepare("report"))
+        list(assistant.prepare("report.md"))
     try:
         right = [answered(assistant, fact, mode, language) for fact in planted(made.facts)]
     except ContextOverflow as error:

@@ -358,6 +358,17 @@ def test_what_comes_next_is_read_along_with_a_choice(llama: LlamaModel, words: i
     assert (text, cost.cached_tokens) == (expected, len(ahead))
 
 
+def test_two_prompts_that_share_most_need_the_room_of_little_more_than_one(
+    llama: LlamaModel,
+) -> None:
+    documents = Message(Role.SYSTEM, "word " * (llama.window_tokens - 150))
+    prompt, ahead = (
+        llama.encode([documents, Message(Role.USER, text)]) for text in ("Is it?", "What is it?")
+    )
+    assert len(prompt) > llama.window_tokens - 150
+    assert llama.choose(prompt, ["Yes", "No"], ahead=ahead).shares
+
+
 @pytest.mark.parametrize("ahead", ["Is it long?", "Is it long? Yes or No. Say it."])
 def test_a_prompt_that_has_no_end_of_its_own_is_not_read_along(
     llama: LlamaModel, ahead: str

@@ -193,16 +193,17 @@ class LlamaModel:
         cancelled: CancelCheck = never,
         report: PrefillReport | None = None,
     ) -> Choice:
-        needed = self._check_room(prompt, readings, len(ahead or ()))
+        along = ahead if ahead and self._context.share_a_pass(ahead, prompt) else []
+        shared = common(along, prompt)
+        needed = self._check_room(prompt, readings, len(along) - shared)
         firsts = [self._weights.tokenize(option, special=False)[0] for option in options]
         with self._lock:
             self._open(needed, cancelled)
             start = time.perf_counter()
-            if ahead and self._context.share_a_pass(ahead, prompt):
-                shared = common(ahead, prompt)
-                cached = self._find(ahead[:shared], readings, report)
+            if along:
+                cached = self._find(along[:shared], readings, report)
                 begun = cached - _seen(readings)
-                scores = self._context.read_both(ahead[begun:], prompt[begun:], firsts, report)
+                scores = self._context.read_both(along[begun:], prompt[begun:], firsts, report)
             else:
                 cached = self._bring(prompt, readings, report)
                 scores = self._context.scores(firsts)
