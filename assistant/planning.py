@@ -19,7 +19,7 @@ from assistant.protocols import Count
 from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading, Speeds
 
 ANSWER_TOKENS: Final = 320  # four sentences in the languages that need the most tokens
-PASSAGE_SHARE: Final = 0.25  # of the window that a model reads well, for passages
+PASSAGE_SHARE: Final = 0.18  # of the window that a model reads well; four passages of 8,192
 LEAST_TOKENS: Final = 400  # of passages, however slow the model is: one passage
 HISTORY_SHARE: Final = 0.25  # of the window, for the conversation at most
 TEMPLATE_TOKENS: Final = 24  # that a chat template puts round one message; Llama 3.1: 37 for two

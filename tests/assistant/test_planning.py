@@ -180,8 +180,8 @@ def test_what_need_not_be_read_is_taken_beyond_the_time_for_reading() -> None:
 
 def test_a_slow_model_is_given_less_to_read_but_never_nothing() -> None:
     quick, slow = (Speeds(s, s / 2000, 0.1, 0.0) for s in (0.001, 0.05))
-    assert Limits.of(8192, quick, 60.0) == Limits(8192, 2048, 2048)
-    assert Limits.of(8192, None) == Limits(8192, 2048, 2048)
+    assert Limits.of(8192, quick, 60.0) == Limits(8192, 1474, 1474)
+    assert Limits.of(8192, None) == Limits(8192, 1474, 1474)
     assert LEAST_TOKENS < Limits.of(8192, slow, 60.0).fresh < 1200
     assert Limits.of(8192, slow, 1.0).fresh == LEAST_TOKENS
 
