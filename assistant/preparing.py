@@ -25,7 +25,7 @@ class Preparer:
             self._failures.pop(document_id, None)
             if document_id in self._stages:
                 return
-            self._stages[document_id] = Stage(StageName.WAITING)
+            self._stages[document_id] = Stage(StageName.WAITING, total=len(self._stages))
             if len(self._stages) == 1:
                 threading.Thread(target=self._work, daemon=True).start()
 

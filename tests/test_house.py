@@ -91,6 +91,7 @@ PUBLIC = {
     "assistant.backends.llama.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
     "assistant.backends.words": {"fold", "match_expression"},
     "ui.cli": {"main", "parser", "run"},
+    "ui.telling": {"by_document", "duration", "plan_facts", "stage_text"},
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from assistant.errors import QuipuError, UsageError
 from assistant.settings import Settings
 from assistant.types import Answer, ContextMode, ContextPlan, Message, Piece, Stage, Summary
 from ui import console
+from ui.telling import by_document, duration
 
 if TYPE_CHECKING:
     from assistant.gathering import Wish
@@ -181,7 +182,7 @@ def _prepare(settings: Settings, documents: Sequence[str]) -> None:
         with console.reading(document.title) as show, interruptible() as stopped:
             for stage in workspace.assistant.prepare(document.id, cancelled=stopped):
                 show(stage)
-        print(f"prepared   {document.title} in {console.duration(time.monotonic() - start)}")
+        print(f"prepared   {document.title} in {duration(time.monotonic() - start)}")
 
 
 def snapshots_list(options: argparse.Namespace) -> None:
@@ -405,8 +406,8 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 def _plan_json(plan: ContextPlan) -> dict[str, Any]:
     value: dict[str, Any] = _plain(asdict(plan))
-    value["pages_read"] = console.by_document(plan.pages_read)
-    value["pages_left_out"] = console.by_document(plan.pages_left_out)
+    value["pages_read"] = by_document(plan.pages_read)
+    value["pages_left_out"] = by_document(plan.pages_left_out)
     return value
 
 

@@ -21,17 +21,16 @@ from assistant.settings import Settings
 from assistant.types import (
     Answer,
     Citation,
-    ContextMode,
     ContextPlan,
     Document,
     DocumentText,
     Piece,
-    Reason,
     Snapshot,
     Stage,
     StageName,
     Summary,
 )
+from ui.telling import duration, plan_facts, stage_text
 
 ERRORS = Console(stderr=True, highlight=False)
 OUT = Console(highlight=False)
@@ -101,7 +100,7 @@ def reading(title: str) -> Iterator[Callable[[Stage], None]]:
 
         def show(stage: Stage) -> None:
             total = stage.total or None
-            bars.update(bar, total=total, completed=stage.done, note=_stage_text(stage))
+            bars.update(bar, total=total, completed=stage.done, note=stage_text(stage))
 
         yield show
 
@@ -113,29 +112,12 @@ def stages() -> Iterator[Callable[[Stage], None]]:
     def show(stage: Stage) -> None:
         if not ERRORS.is_terminal:
             return
-        ERRORS.file.write(f"\r\x1b[K{_stage_text(stage)} …\r")
+        ERRORS.file.write(f"\r\x1b[K{stage_text(stage)} …\r")
         ERRORS.file.flush()
 
     yield show
     if ERRORS.is_terminal:
         ERRORS.file.write("\r\x1b[K")
-
-
-def _stage_text(stage: Stage) -> str:
-    """Return what the assistant is doing, in a few words."""
-    count = ""
-    match stage.name:
-        case StageName.WAITING:
-            count = " for the one before" if stage.total == 1 else f" for {stage.total} before"
-        case StageName.SUMMARISING:
-            count = f" part {stage.done + 1} of {stage.total}"
-        case StageName.READING if stage.total:
-            count = f" {stage.done:,} of {stage.total:,} tokens"
-        case StageName.MEASURING:
-            count = f" {stage.note} on this machine, once"
-    pages = f", pages {stage.note}" if stage.note and stage.name != StageName.MEASURING else ""
-    left = f", {duration(stage.seconds_left)} left" if stage.seconds_left else ""
-    return f"{stage.name}{count}{pages}{left}"
 
 
 def piece(event: Piece) -> None:
@@ -149,43 +131,10 @@ def piece(event: Piece) -> None:
     sys.stdout.flush()
 
 
-MODES = {
-    ContextMode.WHOLE: "the whole text",
-    ContextMode.PACKED: "passages of it",
-    ContextMode.HIERARCHICAL: "notes on every section",
-}
-REASONS = {
-    Reason.ASKED: "as you wished",
-    Reason.FITS: "it is short enough",
-    Reason.OVERVIEW: "the question is about all of it",
-    Reason.DETAIL: "the question is about a part of it",
-    Reason.SLOW: "more would take longer than --time-budget",
-}
-
-
 def plan(found: ContextPlan, titles: Mapping[str, str]) -> None:
     """Print a plan: what is read, with how many tokens, and how long it takes."""
-    print(f"mode       {found.mode}: {MODES[found.mode]}, because {REASONS[found.reason]}")
-    used = sum(found.ledger.values())
-    print(f"window     {used:,} of {found.window:,} tokens")
-    for name, tokens in found.ledger.items():
-        kept = f", {found.kept_tokens:,} of them read before" if name == "documents" else ""
-        print(f"           {name:<13}{tokens:>7,}{kept if found.kept_tokens else ''}")
-    for verb, pages in (("read", found.pages_read), ("left out", found.pages_left_out)):
-        for document, numbers in by_document(pages).items():
-            print(f"{verb:<11}{titles[document]}: p. {', '.join(map(str, numbers))}")
-    if found.turns_left_out:
-        print(f"left out   the first {found.turns_left_out} turns of the conversation")
-    if found.predicted_s is not None:
-        print(f"time       about {duration(found.predicted_s)} to the first word")
-
-
-def by_document(pages: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
-    """Return document id -> its pages."""
-    listed: dict[str, list[int]] = {}
-    for document, number in pages:
-        listed.setdefault(document, []).append(number)
-    return listed
+    for label, text in plan_facts(found, titles):
+        print(f"{label:<11}{text}")
 
 
 def sources(answer: Answer) -> None:
@@ -365,11 +314,3 @@ def size(count: float) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count:.0f} B" if count else "?"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds for people: 2 min 5 s."""
-    if seconds < 1:
-        return "1 s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -30,7 +30,7 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
         preparer.want(document)
     until(lambda: preparer.stages["a"].done == 1)
     assert list(preparer.stages) == ["a", "b"]
-    assert preparer.stages["b"].name is StageName.WAITING
+    assert preparer.stages["b"] == Stage(StageName.WAITING, total=1)
     assert begun == ["a"]
     go.set()
     until(lambda: not preparer.stages)

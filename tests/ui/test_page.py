@@ -64,6 +64,9 @@ def test_a_question_is_answered_with_its_source(page: AppTest) -> None:
     assert said[1] == plain("El valle recibió 812 milímetros de lluvia en 1998. [1]")
     assert plain("[1] Water in the valley, p. 1") in said[2]
     assert plain("The valley received 812 millimetres of rain in 1998.") in said[3]
+    (plan,) = [block.value.splitlines() for block in page.code]
+    assert plan[0] == "mode       whole: the whole text, because it is short enough"
+    assert plan[-1] == "read       Water in the valley: p. 1"
 
 
 def test_the_conversation_stays_when_the_page_is_drawn_again(page: AppTest) -> None:
@@ -117,7 +120,7 @@ def test_an_upload_is_read_beside_when_asked(
 def test_reading_beside_is_drawn_with_its_page_and_its_failure(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stages = {"a": Stage(StageName.READING, 1, 4, "3–5", 61.0), "b": Stage(StageName.WAITING)}
+    stages = {"a": Stage(StageName.READING, 1, 4, "3–5", 61.0), "b": Stage(StageName.WAITING, 0, 1)}
     monkeypatch.setattr(Preparer, "stages", stages)
     monkeypatch.setattr(Preparer, "failures", {"c": "no room"})
     page.run()
@@ -125,8 +128,8 @@ def test_reading_beside_is_drawn_with_its_page_and_its_failure(
     assert [e.value for e in page.error] == [plain("c: no room")]
     drawn = [bar.proto for bar in page.get("progress")]
     assert [(bar.value, bar.text) for bar in drawn] == [
-        (25, plain("a: the model reads page 3–5, 1 min 1 s left")),
-        (0, plain("b: waits until others are done")),
+        (25, plain("a: reading 1 of 4 tokens, pages 3–5, 1 min 1 s left")),
+        (0, plain("b: waiting for the one before")),
     ]
 
 

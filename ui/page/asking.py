@@ -1,6 +1,6 @@
 """The view that asks: a conversation with streamed answers and their sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,12 +11,7 @@ from assistant.languages import NAMES, SUPPORTED
 from assistant.types import Answer, Message, Piece, Stage
 from assistant.wiring import Workspace
 from ui.page.showing import plain, source
-
-STAGES = {
-    "searching": "Searching the documents …",
-    "reading": "Reading the passages …",
-    "writing": "Writing …",
-}
+from ui.telling import plan_facts, stage_text
 
 
 def show(workspace: Workspace) -> None:
@@ -57,6 +52,14 @@ def _draw(workspace: Workspace, answer: Answer, number: int) -> None:
             f"{answer.model} · first word after {timing.ttft_s:.1f} s · "
             f"{timing.prompt_tokens} tokens read, {timing.completion_tokens} written"
         )
+        _plan(answer, {document.id: document.title for document in workspace.library.documents()})
+
+
+def _plan(answer: Answer, titles: Mapping[str, str]) -> None:
+    """Draw what the model was given to read."""
+    with st.expander("What was read"):
+        facts = plan_facts(answer.plan, titles)
+        st.code("\n".join(f"{label:<11}{text}" for label, text in facts), language=None)
 
 
 def _ask(
@@ -89,7 +92,7 @@ def _stream(events: Iterator[Any]) -> Answer:
     for event in events:
         match event:
             case Stage():
-                stage.caption(STAGES.get(event.name, event.name))
+                stage.caption(plain(f"{stage_text(event)} …"))
             case Piece():
                 text = event.text if event.restart else text + event.text
                 place.markdown(plain(text))

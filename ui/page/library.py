@@ -12,8 +12,8 @@ from assistant.types import Document, Stage, StageName
 from assistant.wiring import Workspace
 from ingest.indexing import Outcome, Progress, Status, add
 from ingest.reading import READERS
-from ui.console import duration
 from ui.page.showing import plain
+from ui.telling import duration, stage_text
 
 NAME_CHARS = 120
 REFRESH_S = 2.0
@@ -92,17 +92,13 @@ def _preparing(workspace: Workspace, documents: Sequence[Document]) -> None:
 
 
 def _bar(title: str, stage: Stage) -> None:
-    if stage.name is not StageName.READING:
-        st.progress(0.0, plain(f"{title}: waits until others are done"))
-        return
-    left = f", {duration(stage.seconds_left)} left" if stage.seconds_left else ""
-    text = f"{title}: the model reads page {stage.note}{left}"
-    st.progress(stage.done / max(1, stage.total), plain(text))
+    share = stage.done / max(1, stage.total) if stage.name is StageName.READING else 0.0
+    st.progress(share, plain(f"{title}: {stage_text(stage)}"))
 
 
 def _report(bar: Any, now: Progress) -> None:
     if now.pages_total:
-        left = f", {now.seconds_left:.0f} s left" if now.seconds_left else ""
+        left = f", {duration(now.seconds_left)} left" if now.seconds_left else ""
         text = f"{now.path.name}: page {now.pages_done} of {now.pages_total}{left}"
         bar.progress(now.pages_done / now.pages_total, plain(text))
     else:

@@ -1,0 +1,77 @@
+"""Stages and plans in words, for every face. Knows no screen."""
+
+from collections.abc import Mapping, Sequence
+
+from assistant.types import ContextMode, ContextPlan, Reason, Stage, StageName
+
+MODES = {
+    ContextMode.WHOLE: "the whole text",
+    ContextMode.PACKED: "passages of it",
+    ContextMode.HIERARCHICAL: "notes on every section",
+}
+REASONS = {
+    Reason.ASKED: "as you wished",
+    Reason.FITS: "it is short enough",
+    Reason.OVERVIEW: "the question is about all of it",
+    Reason.DETAIL: "the question is about a part of it",
+    Reason.SLOW: "more would take longer than --time-budget",
+}
+
+
+def stage_text(stage: Stage) -> str:
+    """Return what the assistant is doing, in a few words."""
+    count = ""
+    match stage.name:
+        case StageName.WAITING if stage.total:
+            count = " for the one before" if stage.total == 1 else f" for {stage.total} before"
+        case StageName.SUMMARISING:
+            count = f" part {stage.done + 1} of {stage.total}"
+        case StageName.READING if stage.total:
+            count = f" {stage.done:,} of {stage.total:,} tokens"
+        case StageName.MEASURING:
+            count = f" {stage.note} on this machine, once"
+    pages = f", pages {stage.note}" if stage.note and stage.name != StageName.MEASURING else ""
+    left = f", {duration(stage.seconds_left)} left" if stage.seconds_left else ""
+    return f"{stage.name}{count}{pages}{left}"
+
+
+def plan_facts(found: ContextPlan, titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what a plan says, as labels with texts; a label is empty where the one before holds.
+
+    Args:
+        titles: document id -> its title.
+    """
+    used = sum(found.ledger.values())
+    facts = [
+        ("mode", f"{found.mode}: {MODES[found.mode]}, because {REASONS[found.reason]}"),
+        ("window", f"{used:,} of {found.window:,} tokens"),
+    ]
+    for name, tokens in found.ledger.items():
+        kept = f", {found.kept_tokens:,} of them read before" if name == "documents" else ""
+        facts.append(("", f"{name:<13}{tokens:>7,}{kept if found.kept_tokens else ''}"))
+    for verb, pages in (("read", found.pages_read), ("left out", found.pages_left_out)):
+        facts += [
+            (verb, f"{titles.get(document, document)}: p. {', '.join(map(str, numbers))}")
+            for document, numbers in by_document(pages).items()
+        ]
+    if turns := found.turns_left_out:
+        facts.append(("left out", f"the first {turns} turns of the conversation"))
+    if found.predicted_s is not None:
+        facts.append(("time", f"about {duration(found.predicted_s)} to the first word"))
+    return facts
+
+
+def by_document(pages: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+    """Return document id -> its pages."""
+    listed: dict[str, list[int]] = {}
+    for document, number in pages:
+        listed.setdefault(document, []).append(number)
+    return listed
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people: 2 min 5 s."""
+    if seconds < 1:
+        return "1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
