@@ -239,6 +239,7 @@ class Assistant:
         with ThreadPoolExecutor(1) as other:  # one reads its file while the other is imported
             model = other.submit(lambda: self._model.window_tokens)
             _ = self._embedder.dimensions
+            self._store.open()
             model.result()
         run.start = time.perf_counter()
         run.load_s = run.start - begin

@@ -183,6 +183,10 @@ class VectorIndex(Protocol):
 class Store(Protocol):
     """The library as the assistant reads it."""
 
+    def open(self) -> None:
+        """Make ready for searching what is not ready yet; the first search would otherwise."""
+        ...
+
     def documents(self) -> list[Document]: ...
 
     def document(self, reference: str) -> Document:

@@ -37,6 +37,7 @@ class SentenceEncoder:
         self._model: Any = SentenceTransformer(
             str(folder), device=_device(), model_kwargs={"dtype": _dtype()}, local_files_only=True
         )
+        self._embed([""])  # the first time takes ten times as long: it belongs to the loading
 
     @property
     def name(self) -> str:

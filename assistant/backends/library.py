@@ -63,6 +63,10 @@ class Library:
 
     # reading
 
+    def open(self) -> None:
+        self._check_embedder(stored_only=True)
+        self._check_index()
+
     def documents(self) -> list[Document]:
         rows = self.database.rows(
             "SELECT * FROM documents WHERE state = 'ready' ORDER BY added_at, title"
@@ -115,8 +119,7 @@ class Library:
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[Passage]:
-        self._check_embedder(stored_only=True)
-        self._check_index()
+        self.open()
         hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
         return self._passages(hits, documents)[:limit]
 

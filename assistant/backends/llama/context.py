@@ -167,10 +167,12 @@ class Context:
             *((other[n], n, (SPARE,)) for n in range(shared, len(other))),
             *((tokens[n], n, (READING,)) for n in range(shared, len(tokens))),
         ]
-        last_other = shared - apart + len(other) - shared - 1
+        last_other = len(other) - apart - 1
         with _batch(rows, len(self._cells) + self._shift - apart, last_other) as batch:
             try:
                 self._run(batch, tokens[apart:])
+                if report:
+                    report(len(self._cells), len(self._cells))
                 return self.scores(wanted, last_other)
             finally:
                 lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
