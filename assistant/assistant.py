@@ -37,6 +37,7 @@ from assistant.types import (
     ContextPlan,
     Generation,
     Message,
+    Passage,
     Piece,
     Role,
     Stage,
@@ -140,6 +141,16 @@ class Assistant:
         messages = ask_messages(asked.question, packing.text, asked.language, packing.history)
         return self._exact(packing, self._prompt(messages, packing)).plan
 
+    def search(
+        self, question: str, *, documents: Sequence[str] = (), limit: int = 10
+    ) -> list[Passage]:
+        """Return the passages that a question finds, best first; no model answers.
+
+        Raises:
+            EmptyQuestion, EmptyLibrary, UnknownDocument, AmbiguousDocument.
+        """
+        return self._gatherer.search(self._asked(question, None, documents, ()), limit)
+
     def answer(
         self,
         question: str,
@@ -223,11 +234,12 @@ class Assistant:
             raise EmptyQuestion
         asked_in = languages.identify(question)
         wanted = languages.check(language) if language else asked_in
-        chosen = [self._store.document(reference) for reference in documents]
-        every = chosen or self._store.documents()
+        every = self._store.documents()
         if not every:
             raise EmptyLibrary
-        return Asked(question, asked_in, wanted, tuple(every), tuple(history))
+        by_id = {document.id: document for document in every}
+        chosen = [by_id.get(given) or self._store.document(given) for given in documents]
+        return Asked(question, asked_in, wanted, tuple(chosen or every), tuple(history))
 
     def _note_taker(self) -> NoteTaker:
         return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)

@@ -6,7 +6,8 @@
     │   ├── EmptyLibrary
     │   ├── UnknownDocument
     │   ├── AmbiguousDocument
-    │   └── UnknownLanguage
+    │   ├── UnknownLanguage
+    │   └── UnusableDataSet
     ├── DocumentError             one file could not be taken in
     │   ├── MissingFile
     │   ├── UnsupportedFile
@@ -72,6 +73,13 @@ class AmbiguousDocument(UsageError):
 class UnknownLanguage(UsageError):
     def __init__(self, code: str, known: Sequence[str]) -> None:
         super().__init__(f"Unknown language {code!r}: use one of {', '.join(known)}.")
+
+
+class UnusableDataSet(UsageError):
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"{folder} is no data set ({reason}): see docs/quality.md for what it holds."
+        )
 
 
 class DocumentError(QuipuError):

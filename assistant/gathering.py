@@ -8,7 +8,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from assistant.centring import Centring
 from assistant.errors import ContextOverflow
 from assistant.noting import TOKENS_PER_POINT, NoteTaker
 from assistant.overviews import Overviews
@@ -16,7 +15,7 @@ from assistant.planning import BUDGET_S, Limits, Packing, noted, pack
 from assistant.prompting import chunk_text, note_text
 from assistant.protocols import Cancelled, Embedder, LanguageModel, Store
 from assistant.reading import Reader, Section, pages_text
-from assistant.retrieving import retrieve
+from assistant.retrieving import Retriever
 from assistant.types import (
     Chunk,
     ContextMode,
@@ -76,7 +75,7 @@ class Gatherer:
         self._embedder = embedder
         self._store = store
         self._reader = reader
-        self._centring = Centring(embedder)
+        self._retriever = Retriever(store, embedder)
         self._overviews = Overviews(embedder)
 
     def plan(self, asked: Asked, wish: Wish) -> Packing:
@@ -94,6 +93,12 @@ class Gatherer:
             case ContextMode.PACKED:
                 reason = Reason.ASKED if wish.mode else Reason.DETAIL
                 return self._packed(asked, self._search(asked, limits), limits, reason)
+
+    def search(self, asked: Asked, limit: int) -> list[Passage]:
+        """Return at most so many passages, best first."""
+        return self._retriever.retrieve(
+            asked.question, asked.asked_in, limit=limit, documents=asked.documents
+        )
 
     def gather(
         self, packing: Packing, asked: Asked, notes: NoteTaker, cancelled: Cancelled
@@ -174,15 +179,7 @@ class Gatherer:
         return recalled.timed(self._model.speeds, self._model.count)
 
     def _search(self, asked: Asked, limits: Limits) -> list[Passage]:
-        return retrieve(
-            asked.question,
-            asked.asked_in,
-            store=self._store,
-            embedder=self._embedder,
-            centring=self._centring,
-            limit=max(1, round(limits.passages / PASSAGE_TOKENS)),
-            documents=asked.documents,
-        )
+        return self.search(asked, max(1, round(limits.passages / PASSAGE_TOKENS)))
 
     def _every(self, documents: Sequence[Document]) -> list[Passage]:
         return [

@@ -236,6 +236,11 @@ def answerable_messages(
     return _conversation(text, history, _asking(question, language, ANSWERABLE))
 
 
+def closed_book_messages(question: str, language: str) -> list[Message]:
+    """Return the conversation that asks the question without any document."""
+    return [Message(Role.USER, question_text(question, language))]
+
+
 def _conversation(text: str, history: Sequence[Message], asked: str) -> list[Message]:
     return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), *history, Message(Role.USER, asked)]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from assistant.centring import Centring
 from assistant.protocols import Embedder, Store
-from assistant.types import Document, Passage, Vector
+from assistant.types import Document, Passage
 
 RRF_K: Final = 60  # Cormack, Clarke and Büttcher 2009
 OVERFETCH: Final = 5  # candidates per wanted passage: the fusion needs a choice
@@ -18,29 +18,48 @@ WORDS: Final = 0.2
 WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
 
 
-def retrieve(
-    question: str,
-    language: str,
-    *,
-    store: Store,
-    embedder: Embedder,
-    centring: Centring,
-    limit: int,
-    documents: Sequence[Document],
-) -> list[Passage]:
-    """Return at most `limit` passages, best first.
+class Retriever:
+    """Searches a library for what a question asks."""
 
-    Args:
-        language: of the question.
-        documents: to search in.
-    """
-    query = embedder.embed_queries([question])[0]
-    near = _near(query, language, store, centring, limit * OVERFETCH, documents)
-    ids = [document.id for document in documents]
-    worded = store.search_words(question, limit=limit * OVERFETCH, documents=ids)
-    fused = fuse(near, worded)
-    one_language = len({document.language for document in documents}) == 1
-    return (_with_best_word(fused, worded) if one_language else fused)[:limit]
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._centring = Centring(embedder)
+
+    def retrieve(
+        self, question: str, language: str, *, limit: int, documents: Sequence[Document]
+    ) -> list[Passage]:
+        """Return at most `limit` passages, best first.
+
+        Args:
+            language: of the question.
+            documents: to search in.
+        """
+        near = self._near(question, language, limit * OVERFETCH, documents)
+        ids = [document.id for document in documents]
+        worded = self._store.search_words(question, limit=limit * OVERFETCH, documents=ids)
+        fused = fuse(near, worded)
+        one_language = len({document.language for document in documents}) == 1
+        return (_with_best_word(fused, worded) if one_language else fused)[:limit]
+
+    def _near(
+        self, question: str, language: str, limit: int, documents: Sequence[Document]
+    ) -> list[Passage]:
+        """Return the nearest; those of several languages are compared without their language."""
+        query = self._embedder.embed_queries([question])[0]
+        groups: dict[str, list[str]] = {}
+        for document in documents:
+            groups.setdefault(document.language, []).append(document.id)
+        found = [
+            passage
+            for ids in groups.values()
+            for passage in self._store.search_vectors(query, limit=limit, documents=ids)
+        ]
+        if len(groups) < 2 or not found:
+            return found
+        spoken = [passage.document.language for passage in found]
+        cosines = self._centring.compare(query, language, self._store.vectors(found), spoken)
+        return [found[i] for i in np.argsort(-cosines, kind="stable")[:limit]]
 
 
 def _with_best_word(fused: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:
@@ -52,30 +71,6 @@ def _with_best_word(fused: Sequence[Passage], worded: Sequence[Passage]) -> list
     others = [p for p in fused if p not in best]
     place = min(fused.index(best[0]), WORD_PLACE) if best else 0
     return [*others[:place], *best, *others[place:]]
-
-
-def _near(
-    query: Vector,
-    language: str,
-    store: Store,
-    centring: Centring,
-    limit: int,
-    documents: Sequence[Document],
-) -> list[Passage]:
-    """Return the nearest passages; those of several languages compared without their language."""
-    groups: dict[str, list[str]] = {}
-    for document in documents:
-        groups.setdefault(document.language, []).append(document.id)
-    found = [
-        passage
-        for ids in groups.values()
-        for passage in store.search_vectors(query, limit=limit, documents=ids)
-    ]
-    if len(groups) < 2 or not found:
-        return found
-    spoken = [passage.document.language for passage in found]
-    cosines = centring.compare(query, language, store.vectors(found), spoken)
-    return [found[i] for i in np.argsort(-cosines, kind="stable")[:limit]]
 
 
 def fuse(near: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:

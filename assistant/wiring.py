@@ -25,10 +25,11 @@ STARTER_EMBEDDER = "multilingual-e5-small"
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a face works with: the library, an assistant over it, and what embeds and prepares."""
+    """What a face works with: the library, the models, an assistant over them, what prepares."""
 
     library: Library
     embedder: Embedder
+    model: LanguageModel
     assistant: Assistant
     preparer: Preparer
 
@@ -56,6 +57,13 @@ def engine_features() -> list[str]:
     return build_features() + (["GPU"] if uses_gpu() else [])
 
 
+def keep_layout() -> None:
+    """Let other users of llama-cpp-python in this process leave weights as they lie, as we do."""
+    from assistant.backends.llama.weights import keep_layout
+
+    keep_layout()
+
+
 def open_library(settings: Settings) -> Library:
     """Return the library for looking and removing; nothing can be added through it."""
     return Library(settings.home, ChromaIndex(settings.home / "index"))
@@ -81,7 +89,7 @@ def open_workspace(settings: Settings) -> Workspace:
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
     assistant = Assistant(model, embedder, library)
-    return Workspace(library, embedder, assistant, Preparer(assistant.prepare))
+    return Workspace(library, embedder, model, assistant, Preparer(assistant.prepare))
 
 
 def chat_model(settings: Settings) -> LanguageModel:

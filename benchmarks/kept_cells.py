@@ -38,13 +38,12 @@ import numpy as np
 from assistant.backends.llama.cells import Cells, build, head_of
 from assistant.backends.llama.context import READING, SPARE, Context, Kept
 from assistant.backends.llama.model import LlamaModel
-from assistant.centring import Centring
 from assistant.languages import identify, identify_document
 from assistant.models.hardware import measure
 from assistant.prompting import answerable_messages, ask_messages, passages_text
 from assistant.protocols import never
 from assistant.reading import Reader
-from assistant.retrieving import retrieve
+from assistant.retrieving import Retriever
 from assistant.settings import Settings
 from assistant.types import Document, Passage, Reading, Tokens
 from assistant.wiring import Workspace, model_shelf, open_workspace, snapshots, tuned_for
@@ -95,7 +94,7 @@ class Lab:
     model: LlamaModel
     context: Context
     documents: dict[str, Document]
-    centring: Centring
+    retriever: Retriever
     found: dict[tuple[str, int, str], list[Passage]] = field(default_factory=dict)
     readers: dict[int, Reader] = field(default_factory=dict)
 
@@ -152,7 +151,9 @@ def open_lab(options: argparse.Namespace) -> Lab:
     context = Context(model._weights, tuned.tuning, WINDOW)
     model._context.free()
     model._context = context
-    return Lab(workspace, model, context, documents, Centring(workspace.embedder))
+    return Lab(
+        workspace, model, context, documents, Retriever(workspace.library, workspace.embedder)
+    )
 
 
 def take_in(workspace: Workspace, data: Path, home: Path) -> dict[str, Document]:
@@ -248,12 +249,9 @@ def find(lab: Lab, way: Way, question: Question) -> list[Passage]:
         every = list(lab.documents.values())
         titled = {title.replace(" ", "_"): d for title, d in lab.documents.items()}
         own = titled[question.article]
-        found = retrieve(
+        found = lab.retriever.retrieve(
             question.text,
             question.lang,
-            store=lab.workspace.library,
-            embedder=lab.workspace.embedder,
-            centring=lab.centring,
             limit=way.passages,
             documents=[own] if way.scope == "document" else every,
         )

@@ -10,24 +10,28 @@ import json
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
-import chromadb
-import llama_cpp
-from chromadb.config import Settings as ChromaSettings
-from llama_index.core import Document, Settings, StorageContext, VectorStoreIndex
-from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-from llama_index.llms.llama_cpp import LlamaCPP
+from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from assistant.backends.llama.weights import may_lay_out
-
-REPLY_TOKENS = 64
+from assistant.wiring import keep_layout
+from evaluation.llamaindex import Parts, configure
 
 
 def main(request: dict[str, Any]) -> None:
-    avoid_broken_amx()
-    configure(request)
+    keep_layout()
+    configure(
+        Parts(
+            gguf=Path(request["gguf"]),
+            embedder=Path(request["embedder"]),
+            query_prefix="query: ",
+            passage_prefix="passage: ",
+            window_tokens=request["window"],
+            threads=request["threads"],
+        )
+    )
     with tempfile.TemporaryDirectory() as folder:
         ask = asker(build(request["text"], folder), request["engine"])
         print("{}", flush=True)
@@ -38,38 +42,8 @@ def main(request: dict[str, Any]) -> None:
             print(json.dumps({**asked, "correct": correct}), flush=True)
 
 
-def avoid_broken_amx() -> None:
-    """Leave the weights as Quipu does where the compiler's AMX would crash."""
-    if may_lay_out():
-        return
-    defaults = llama_cpp.llama_model_default_params
-
-    def careful() -> Any:
-        params = defaults()
-        params.use_extra_bufts = False
-        return params
-
-    llama_cpp.llama_cpp.llama_model_default_params = careful
-
-
-def configure(request: dict[str, Any]) -> None:
-    threads = request["threads"]
-    Settings.llm = LlamaCPP(
-        model_path=request["gguf"],
-        context_window=request["window"],
-        max_new_tokens=REPLY_TOKENS,
-        temperature=0.0,
-        model_kwargs={"n_threads": threads, "n_threads_batch": threads},
-        verbose=False,
-    )
-    Settings.embed_model = HuggingFaceEmbedding(
-        model_name=request["embedder"], query_instruction="query: ", text_instruction="passage: "
-    )
-
-
 def build(text: str, folder: str) -> VectorStoreIndex:
-    client = chromadb.PersistentClient(folder, settings=ChromaSettings(anonymized_telemetry=False))
-    store = ChromaVectorStore(chroma_collection=client.create_collection("documents"))
+    store = ChromaVectorStore.from_params("documents", persist_dir=folder)
     context = StorageContext.from_defaults(vector_store=store)
     return VectorStoreIndex.from_documents([Document(text=text)], storage_context=context)
 

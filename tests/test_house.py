@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("assistant", "ingest", "ui")
+PACKAGES = ("assistant", "ingest", "evaluation", "ui")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TEXTS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 
@@ -38,6 +38,9 @@ DOORS = {
     "selectolax": "ingest/web.py",
     "streamlit": "ui/page/",
     "rich": "ui/console.py",
+    "ir_measures": "evaluation/scoring.py",
+    "scipy": "evaluation/comparing.py",
+    "llama_index": "evaluation/llamaindex.py",
 }
 # What ingestion may know of the assistant.
 VOCABULARY = (
@@ -55,7 +58,7 @@ PUBLIC = {
     "assistant.overviews": {"Overviews"},
     "assistant.planning": {"Limits", "Packing", "noted", "pack"},
     "assistant.queueing": {"Queue", "Ticket", "waiting"},
-    "assistant.retrieving": {"fuse", "retrieve"},
+    "assistant.retrieving": {"Retriever", "fuse"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
     "assistant.preparing": {"Preparer"},
@@ -68,7 +71,7 @@ PUBLIC = {
         "Length", "Summarizer", "head", "listed", "markdown", "with_page",
     },
     "assistant.wiring": {"engine_features", "import_model",
-        "Workspace", "chat_model", "model_shelf", "open_for_adding", "open_library",
+        "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",
         "open_workspace", "snapshots", "tuned_for",
     },
     "assistant.backends.llama.cells": {
@@ -83,14 +86,25 @@ PUBLIC = {
     "assistant.backends.llama.measuring": {"tune"},
     "assistant.backends.llama.model": {"LlamaModel"},
     "assistant.backends.llama.weights": {
-        "Weights", "build", "build_features", "describe", "may_lay_out", "uses_gpu",
+        "Weights", "build", "build_features", "describe", "keep_layout", "may_lay_out", "uses_gpu",
     },
     "assistant.models.tuning": {"Tuned", "Tuning", "Tunings"},
     "assistant.backends.memory": {"ExactIndex"},
     "assistant.backends.snapshots": {"Key", "Snapshots"},
     "assistant.backends.llama.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
     "assistant.backends.words": {"fold", "match_expression"},
+    "evaluation.comparing": {"Difference", "compare"},
+    "evaluation.datasets": {"DataSet", "Question", "Scope", "Text", "load", "some"},
+    "evaluation.evaluating": {
+        "Library", "Row", "answer_figures", "evaluate", "refusal", "report", "summed", "timings",
+    },
+    "evaluation.llamaindex": {"LlamaIndex", "Parts", "configure", "document_of"},
+    "evaluation.recording": {"commit", "sources_hash", "surroundings"},
+    "evaluation.scoring": {"exact", "f1", "holds", "mean", "plain", "ranking"},
+    "evaluation.systems": {"ClosedBook", "Dense", "Quipu", "Reply", "System", "Words"},
+    "evaluation.taking_in": {"take_in"},
     "ui.cli": {"main", "parser", "run"},
+    "ui.evaluations": {"Run", "run"},
     "ui.telling": {"by_document", "duration", "plan_facts", "stage_text"},
 }  # fmt: skip
 
@@ -135,7 +149,12 @@ def importing(prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def test_imports_point_inward() -> None:
-    allowed = {"assistant": {"assistant"}, "ingest": {"assistant", "ingest"}, "ui": set(PACKAGES)}
+    allowed = {
+        "assistant": {"assistant"},
+        "ingest": {"assistant", "ingest"},
+        "evaluation": {"assistant", "ingest", "evaluation"},
+        "ui": set(PACKAGES),
+    }
     wrong = [
         (name_of(path), name)
         for path in MODULES

@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_library(commands)
     _add_asking(commands)
+    _add_evaluating(commands)
     page = _command(
         commands, "page", "page", "open the page in a browser", "quipu page --port 8501"
     )
@@ -209,6 +210,41 @@ def _add_asking(commands: Commands) -> None:
     summarize.add_argument("-o", "--output", type=Path, metavar="FILE", help="write Markdown here")
     summarize.add_argument("--json", action="store_true")
     _model_options(summarize)
+
+
+def _add_evaluating(commands: Commands) -> None:
+    evaluate = _command(
+        commands,
+        "eval",
+        "evaluate",
+        "measure searches and answers on data sets",
+        "quipu eval sets/xquad --answers 20 --pairs es\\>en,en\\>es --json before.json\n"
+        "  quipu eval --compare before.json after.json",
+    )
+    evaluate.add_argument("datasets", nargs="*", type=Path, metavar="DATASET_DIR")
+    evaluate.add_argument(
+        "--answers",
+        nargs="?",
+        type=int,
+        const=20,
+        metavar="N",
+        help="answer N questions of each pair of languages too; default: 20",
+    )
+    evaluate.add_argument("--pairs", metavar="PAIRS", help="only these: es>en,fr>en")
+    evaluate.add_argument(
+        "--legs", action="store_true", help="measure vectors alone and words alone, too"
+    )
+    evaluate.add_argument(
+        "--closed-book", action="store_true", help="answer without documents, too"
+    )
+    evaluate.add_argument(
+        "--baseline", choices=["llamaindex"], help="ask another system the same questions"
+    )
+    evaluate.add_argument(
+        "--compare", nargs=2, type=Path, metavar="FILE", help="tell two results apart"
+    )
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    _model_options(evaluate)
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:

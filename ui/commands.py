@@ -334,6 +334,12 @@ def summarize(options: argparse.Namespace) -> None:
         console.coverage(summary)
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    from ui import evaluations
+
+    evaluations.run(options, settings_from(options))
+
+
 def page(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     from assistant.wiring import model_shelf

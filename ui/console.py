@@ -30,6 +30,7 @@ from assistant.types import (
     StageName,
     Summary,
 )
+from evaluation.comparing import Difference
 from ui.telling import duration, plan_facts, stage_text
 
 ERRORS = Console(stderr=True, highlight=False)
@@ -101,6 +102,21 @@ def reading(title: str) -> Iterator[Callable[[Stage], None]]:
         def show(stage: Stage) -> None:
             total = stage.total or None
             bars.update(bar, total=total, completed=stage.done, note=stage_text(stage))
+
+        yield show
+
+
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many are done, and the time left."""
+    with _progress() as bars:
+        bar = bars.add_task(title, total=None, note="")
+        start = time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            left = (time.monotonic() - start) / done * (total - done) if done else 0.0
+            note = f"{done} of {total}, {duration(left)} left"
+            bars.update(bar, total=total, completed=done, note=note)
 
         yield show
 
@@ -314,3 +330,48 @@ def size(count: float) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count:.0f} B" if count else "?"
+
+
+def evaluation(title: str, found: Mapping[str, Any]) -> None:
+    """Print the figures of one system on one data set, a line for each pair of languages."""
+    groups = {
+        **found["pairs"],
+        "same language": found["same_language"],
+        "cross language": found["cross_language"],
+        "overall": found["overall"],
+    }
+    figures = [f for f in found["overall"] if f not in ("n", "answered")]
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    for heading in ("", "n", *figures):
+        table.add_column(heading.replace("_", " "), justify="left" if not heading else "right")
+    for name, group in groups.items():
+        if group["n"]:
+            shown = [_figure(group.get(figure)) for figure in figures]
+            table.add_row(name, str(group["n"]), *shown)
+    OUT.print(table)
+    refusal, timings = found["refusal"], found["timings"]
+    if refusal["n"]:
+        precision, recall = _figure(refusal["precision"]), _figure(refusal["recall"])
+        OUT.print(f"not answerable {refusal['n']}: refused {recall}, refusals right {precision}")
+    OUT.print(
+        f"search {timings['search_s'] * 1000:.0f} ms"
+        + (f", first token {timings['ttft_s']:.1f} s" if "ttft_s" in timings else "")
+    )
+
+
+def differences(found: Sequence[Difference]) -> None:
+    """Print what changed between two results; a star where the interval leaves out zero."""
+    table = Table(box=None, padding=(0, 1))
+    for heading in ("", "figure", "n", "before", "after", "difference", "95 % interval"):
+        table.add_column(heading, justify="left" if heading in ("", "figure") else "right")
+    for d in found:
+        star = " *" if d.is_certain else ""
+        table.add_row(
+            *(d.group, d.figure.replace("_", " "), str(d.n), _figure(d.before), _figure(d.after)),
+            *(f"{d.after - d.before:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}{star}"),
+        )
+    OUT.print(table)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

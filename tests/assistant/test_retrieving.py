@@ -6,8 +6,7 @@ from pathlib import Path
 from assistant.backends.fake import HashEmbedder
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
-from assistant.centring import Centring
-from assistant.retrieving import fuse, retrieve
+from assistant.retrieving import Retriever, fuse
 from assistant.types import Passage
 from tests.assistant.passages import passage
 from tests.backends.libraries import add
@@ -33,14 +32,8 @@ def test_the_first_by_words_has_a_place_among_the_best(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     near = [f"How long is the way to the river number {n} really?" for n in range(6)]
     book = add(library, "\n\n".join([*near, "Upstart was removed."]))
-    found = retrieve(
-        *("How long is the upstart?", "en"),
-        store=library,
-        embedder=HashEmbedder(),
-        centring=Centring(HashEmbedder()),
-        limit=4,
-        documents=[book],
-    )
+    retriever = Retriever(library, HashEmbedder())
+    found = retriever.retrieve("How long is the upstart?", "en", limit=4, documents=[book])
     assert found[3].chunk.text == "Upstart was removed."
 
 
@@ -52,14 +45,8 @@ def test_retrieval_takes_the_best_of_both_within_the_documents(tmp_path: Path) -
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     bridge = add(library, "The bridge is long.\n\nThe towers are high.\n\nThe river is wide.")
     add(library, "The bridge of another book.", title="Other")
-    found = retrieve(
-        *("How long is the bridge?", "en"),
-        store=library,
-        embedder=HashEmbedder(),
-        centring=Centring(HashEmbedder()),
-        limit=2,
-        documents=[bridge],
-    )
+    retriever = Retriever(library, HashEmbedder())
+    found = retriever.retrieve("How long is the bridge?", "en", limit=2, documents=[bridge])
     assert found[0].chunk.text == "The bridge is long."
     assert len(found) == 2
     assert {p.document.id for p in found} == {bridge.id}

@@ -31,7 +31,7 @@ def fake_workspace(folder: Path, reply: str = REPLY, *, knows: bool = True) -> W
     library = Library(folder, ExactIndex(), embedder=embedder)
     model = ScriptedModel(reply, knows=knows)
     assistant = Assistant(model, embedder, library)
-    return Workspace(library, embedder, assistant, Preparer(assistant.prepare))
+    return Workspace(library, embedder, model, assistant, Preparer(assistant.prepare))
 
 
 def with_report(workspace: Workspace, folder: Path) -> Workspace:

@@ -53,6 +53,20 @@ def may_lay_out() -> bool:
     return "REPACK" in features and "AMX_INT8" not in features
 
 
+def keep_layout() -> None:
+    """Let llama-cpp-python's own `Llama` leave weights as they lie where it would crash else."""
+    if may_lay_out():
+        return
+    defaults = lc.llama_model_default_params
+
+    def careful() -> Any:
+        params = defaults()
+        params.use_extra_bufts = False
+        return params
+
+    lc.llama_cpp.llama_model_default_params = careful
+
+
 def describe(path: Path) -> GgufFacts:
     """Return what a model file says of itself, without loading its weights.
 

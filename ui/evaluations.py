@@ -1,0 +1,165 @@
+"""The command `quipu eval`: data sets are asked, summed up, compared and printed."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import UsageError
+from assistant.settings import Settings
+from assistant.wiring import (
+    Workspace,
+    engine_features,
+    keep_layout,
+    model_shelf,
+    open_workspace,
+    tuned_for,
+)
+from evaluation.comparing import compare
+from evaluation.datasets import DataSet, Question, load, some
+from evaluation.evaluating import Library, Row, evaluate, report
+from evaluation.recording import sources_hash, surroundings
+from evaluation.systems import ClosedBook, Dense, Quipu, System, Words
+from evaluation.taking_in import take_in
+from ui import console
+
+FOLDER = "evaluations"  # in the home: libraries made of data sets
+BASELINE_WINDOW = 8_192
+
+
+@dataclass(frozen=True)
+class Run:
+    """One data set in a library of its own, and what is asked of it.
+
+    Attributes:
+        answers: ids of the questions that are answered, and not only searched for.
+    """
+
+    data: DataSet
+    questions: tuple[Question, ...]
+    answers: frozenset[str]
+    folder: Path
+    workspace: Workspace
+    library: Library
+
+
+def run(options: argparse.Namespace, settings: Settings) -> None:
+    """Evaluate every data set that is named, or compare two results."""
+    if options.compare:
+        before, after = map(_result, options.compare)
+        return console.differences(compare(before, after))
+    if not options.datasets:
+        raise UsageError("Name the folder of a data set, or two results behind --compare.")
+    found = [
+        result
+        for folder in options.datasets
+        for result in _results(_prepared(load(folder), options, settings), options, settings)
+    ]
+    if options.json:
+        written = json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=1)
+        options.json.write_text(f"{written}\n", encoding="utf-8")
+        print(f"The figures are in {options.json}.")
+
+
+def _result(path: Path) -> dict[str, Any]:
+    """Return what an earlier run wrote."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or "rows" not in found:
+        raise UsageError(f"{path} holds no figures: name a file that `quipu eval --json` wrote.")
+    return found
+
+
+def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) -> Run:
+    """Take in the texts of a data set, unless an earlier run did."""
+    pairs = options.pairs.split(",") if options.pairs else []
+    questions = tuple(q for q in data.questions if not pairs or q.pair in pairs)
+    if not questions:
+        known = ", ".join(sorted({question.pair for question in data.questions}))
+        raise UsageError(f"{data.name} has no questions of {options.pairs}: it has {known}.")
+    answered = some(questions, options.answers) if options.answers else []
+    folder = settings.home / FOLDER / f"{data.name}-{data.fingerprint[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    workspace = open_workspace(replace(settings, home=folder))
+    with console.counting(f"taking in {data.name}") as show:
+        shelf, embedder = workspace.library, workspace.embedder
+        ids = take_in(data, folder / "texts", shelf=shelf, embedder=embedder, report=show)
+
+    @cache
+    def pages(document_id: str) -> dict[int, str]:
+        return {page.number: page.text for page in workspace.library.pages(document_id)}
+
+    library = Library(ids, lambda document_id, page: pages(document_id)[page])
+    asked = frozenset(question.id for question in answered)
+    return Run(data, questions, asked, folder, workspace, library)
+
+
+def _results(run: Run, options: argparse.Namespace, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each system that is asked, printed as a table."""
+    for system in _systems(run, options, settings):
+        rows = _asked(run, system, answers=not isinstance(system, Dense | Words))
+        summed = report(rows)
+        console.evaluation(f"{run.data.name}, {system.name}", summed)
+        yield {
+            "set": run.data.name,
+            "system": system.name,
+            **surroundings(engine_features()),
+            "model": run.workspace.model.name if run.answers else None,
+            "embedder": run.workspace.embedder.name,
+            **summed,
+            "rows": [asdict(row) for row in rows],
+        }
+
+
+def _systems(run: Run, options: argparse.Namespace, settings: Settings) -> Iterator[System]:
+    workspace = run.workspace
+    yield Quipu(workspace.assistant)
+    if options.legs:
+        yield Dense(workspace.library, workspace.embedder)
+        yield Words(workspace.library)
+    if options.closed_book and run.answers:
+        yield ClosedBook(workspace.model)
+    if options.baseline:
+        yield _llamaindex(run, settings)
+
+
+def _llamaindex(run: Run, settings: Settings) -> System:
+    try:
+        from evaluation.llamaindex import LlamaIndex, Parts
+    except ImportError as error:
+        raise UsageError(
+            "LlamaIndex is not installed: `pip install -e '.[baseline]'` brings it."
+        ) from error
+    keep_layout()
+    shelf = model_shelf(settings)
+    chat, embedder = (shelf.find(m.name) for m in (run.workspace.model, run.workspace.embedder))
+    parts = Parts(
+        gguf=chat.path if run.answers else None,
+        embedder=embedder.path,
+        query_prefix=embedder.entry.query_prefix,
+        passage_prefix=embedder.entry.passage_prefix,
+        window_tokens=BASELINE_WINDOW,
+        threads=tuned_for(chat, settings).tuning.threads,
+    )
+    with console.counting("LlamaIndex takes in the texts") as show:
+        return LlamaIndex(run.data.texts, run.library.ids, parts, run.folder / "llamaindex", show)
+
+
+def _asked(run: Run, system: System, *, answers: bool) -> list[Row]:
+    """Ask all questions; what an interrupted run found is kept until all are asked."""
+    wanted = run.answers if answers else frozenset()
+    asked = [q for q in run.questions if q.id in wanted] if wanted else list(run.questions)
+    name = f"{system.name}-{run.workspace.model.name}-{sources_hash()}.jsonl"
+    kept = run.folder / name.replace(" ", "-")
+    rows = []
+    with console.counting(f"{run.data.name}, {system.name}") as show:
+        for row in evaluate(run.data, asked, system, run.library, answers=wanted, kept=kept):
+            rows.append(row)
+            show(len(rows), len(asked))
+    kept.unlink(missing_ok=True)
+    return rows
