@@ -68,6 +68,17 @@ class _Run:
     costs: list[Generation] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Reply:
+    """What was written, the plan as it really was, and what the sentences stand on."""
+
+    text: str
+    packing: Packing
+    citations: tuple[Citation, ...] = ()
+    unsupported: tuple[str, ...] = ()
+    verified_share: float = 1.0
+
+
 class Assistant:
     """Answers questions about the documents of a store, and summarises them."""
 
@@ -115,11 +126,11 @@ class Assistant:
                 planned, asked, self._note_taker(), cancelled
             )
             if (yield from self._answerable(packing, run)):
-                text, citations, packing = yield from self._write(packing, run)
+                reply = yield from self._write(packing, run)
             else:
-                text, citations = phrases(run.language).not_found, ()
-                yield Piece(text)
-            yield self._answer(text, citations, packing, run)
+                reply = _Reply(phrases(run.language).not_found, packing)
+                yield Piece(reply.text)
+            yield self._answer(reply, run)
 
     def plan(
         self,
@@ -250,8 +261,7 @@ class Assistant:
         begin = time.perf_counter()
         with ThreadPoolExecutor(1) as other:  # one reads its file while the other is imported
             model = other.submit(lambda: self._model.window_tokens)
-            _ = self._embedder.dimensions
-            self._store.open()
+            self._gatherer.open()
             model.result()
         run.start = time.perf_counter()
         run.load_s = run.start - begin
@@ -295,20 +305,18 @@ class Assistant:
         run.costs.append(choice.cost)
         return choice.shares[0] >= ANSWERABLE_SHARE
 
-    def _write(
-        self, packing: Packing, run: _Run
-    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...], Packing]]:
+    def _write(self, packing: Packing, run: _Run) -> Generator[Event, None, _Reply]:
         """Yield the reply as it is written; again, held to its language, when it strays."""
-        text, citations, packing = yield from self._reply(packing, run, "")
-        written = languages.written_in(text)
-        if written in ("", run.language) or says_not_found(text):
-            return text, citations, packing
+        reply = yield from self._reply(packing, run, "")
+        written = languages.written_in(reply.text)
+        if written in ("", run.language) or says_not_found(reply.text):
+            return reply
         yield Piece("", restart=True)
         return (yield from self._reply(packing, run, phrases(run.language).reply_start))
 
     def _reply(
         self, packing: Packing, run: _Run, reply_start: str
-    ) -> Generator[Event, None, tuple[str, tuple[Citation, ...], Packing]]:
+    ) -> Generator[Event, None, _Reply]:
         """Yield the reply with its markers; return it with its citations and the exact plan."""
         prompt = self._prompt(self._asking(packing, run), packing, reply_start)
         packing = self._exact(packing, prompt)
@@ -324,7 +332,9 @@ class Assistant:
         for piece in citer.mark(chain([reply_start], _noting(stream, run))):
             text += piece
             yield Piece(piece)
-        return text.strip(), citer.citations, packing
+        return _Reply(
+            text.strip(), packing, citer.citations, citer.unsupported, citer.verified_share
+        )
 
     def _asking(self, packing: Packing, run: _Run) -> list[Message]:
         return ask_messages(run.searched, packing.text, run.language, packing.history)
@@ -342,21 +352,21 @@ class Assistant:
         """Return the packing with its ledger as the prompt really is."""
         return packing.counted(packing.plan.kept_tokens + len(prompt), self._model.count)
 
-    def _answer(
-        self, text: str, citations: tuple[Citation, ...], packing: Packing, run: _Run
-    ) -> Answer:
-        refused = says_not_found(text)
+    def _answer(self, reply: _Reply, run: _Run) -> Answer:
+        refused = says_not_found(reply.text)
         return Answer(
             question=run.question,
             language=run.language,
-            text=phrases(run.language).not_found if refused else text,
+            text=phrases(run.language).not_found if refused else reply.text,
             answerable=not refused,
-            citations=() if refused else citations,
-            plan=packing.plan,
+            citations=() if refused else reply.citations,
+            plan=reply.packing.plan,
             timings=_timings(run),
             model=self._model.name,
-            written_in=languages.written_in(without_markers(text)),
+            written_in=languages.written_in(without_markers(reply.text)),
             searched_for=run.searched,
+            verified_share=1.0 if refused else round(reply.verified_share, 3),
+            unsupported=() if refused else reply.unsupported,
         )
 
 

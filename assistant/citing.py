@@ -78,6 +78,8 @@ class Citer:
         self._vectors: Matrix | None = None
         self._citations: list[Citation] = []
         self._used: list[int] = []
+        self._claims = 0
+        self._unsupported: list[str] = []
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -86,6 +88,16 @@ class Citer:
         for citation in self._citations:
             by_quote.setdefault((citation.document_id, citation.char_start), citation)
         return tuple(by_quote.values())
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The sentences so far that no passage supports well enough to rely on."""
+        return tuple(self._unsupported)
+
+    @property
+    def verified_share(self) -> float:
+        """The share of the sentences so far that a passage supports; 1 when there are none."""
+        return 1 - len(self._unsupported) / self._claims if self._claims else 1.0
 
     def mark(self, pieces: Iterable[str]) -> Iterator[str]:
         """Yield the stream with the model's markers taken out and ours put in."""
@@ -112,6 +124,10 @@ class Citer:
     def _marker(self, sentence: str, named: set[int]) -> str:
         """Cite the sentence; return its marker, or nothing when no passage supports it."""
         citation = self.cite(sentence, named)
+        if sentence.strip():
+            self._claims += 1
+        if sentence.strip() and (citation is None or not citation.supported):
+            self._unsupported.append(sentence.strip())
         if citation is None:
             return ""
         self._citations.append(citation)

@@ -78,6 +78,11 @@ class Gatherer:
         self._retriever = Retriever(store, embedder)
         self._overviews = Overviews(embedder)
 
+    def open(self) -> None:
+        """Load what planning needs, which the first plan would load otherwise."""
+        self._store.open()
+        _ = self._overviews.examples
+
     def plan(self, asked: Asked, wish: Wish) -> Packing:
         """Return the plan with what it lays before the model; notes that it wants may be missing.
 

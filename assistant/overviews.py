@@ -4,6 +4,7 @@ Told by nearness to such questions in the embedding model's space, where languag
 document.
 """
 
+from functools import cached_property
 from typing import Final
 
 from assistant.citing import numbers_of
@@ -74,11 +75,13 @@ class Overviews:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._examples: Matrix | None = None
+
+    @cached_property
+    def examples(self) -> Matrix:
+        """Vectors of the examples, (n, dim)."""
+        return self._embedder.embed_queries(EXAMPLES)
 
     def asked_for(self, question: str) -> bool:
         """Tell whether the question is about the whole: near to an example, and without figures."""
-        if self._examples is None:
-            self._examples = self._embedder.embed_queries(EXAMPLES)
-        near = self._examples @ self._embedder.embed_queries([question])[0]  # (n, dim) @ (dim,)
+        near = self.examples @ self._embedder.embed_queries([question])[0]  # (n, dim) @ (dim,)
         return float(near.max()) >= NEAR and not numbers_of(question)

@@ -340,6 +340,8 @@ class Answer:
     written_in: the language the text was found to be in; "" when too short to tell.
     answerable: False when the documents do not hold the answer.
     searched_for: the question as it was searched, rewritten when it could not stand alone.
+    verified_share: of the sentences, those that a passage supports; from 0 to 1.
+    unsupported: the other sentences.
     """
 
     question: str
@@ -352,6 +354,8 @@ class Answer:
     model: str
     written_in: str = ""
     searched_for: str = ""
+    verified_share: float = 1.0
+    unsupported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Quipu:
             text=without_markers(answer.text),
             refused=not answer.answerable,
             cited=tuple((citation.document_id, citation.page) for citation in answer.citations),
-            verified_share=None,
+            verified_share=answer.verified_share if answer.answerable else None,
             ttft_s=answer.timings.ttft_s,
             total_s=answer.timings.total_s,
             tokens_per_s=answer.timings.decode_tokens_per_s,

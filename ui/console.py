@@ -160,6 +160,8 @@ def sources(answer: Answer) -> None:
         print()
     for citation in sorted(answer.citations, key=lambda c: c.marker):
         print(_source(citation))
+    for sentence in answer.unsupported:
+        print(f"not supported by the documents: “{textwrap.shorten(sentence, 200)}”")
     timing = answer.timings
     ERRORS.print(
         f"[dim]{answer.model}, {answer.plan.mode.value}: first word after {timing.ttft_s:.1f} s, "

@@ -249,3 +249,16 @@ def test_the_quote_stands_in_the_text_where_it_is_said_to(text: str) -> None:
     for citation in cite(text, [source]):
         start = citation.char_start - 70
         assert text[start : start + len(citation.quote)] == citation.quote
+
+
+def test_sentences_that_nothing_supports_are_told_and_counted() -> None:
+    citer = Citer([ACROSS], by_words)
+    "".join(citer.mark(["The old bridge was built in 1820. ", "It was sold in 1977 for gold."]))
+    assert citer.unsupported == ("It was sold in 1977 for gold.",)
+    assert citer.verified_share == 0.5
+
+
+def test_of_no_sentence_nothing_is_unsupported() -> None:
+    citer = Citer([ACROSS], by_words)
+    assert "".join(citer.mark([" "])) == ""
+    assert (citer.unsupported, citer.verified_share) == ((), 1.0)

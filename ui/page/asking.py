@@ -47,6 +47,8 @@ def _draw(workspace: Workspace, answer: Answer, number: int) -> None:
         st.markdown(plain(answer.text))
         for place, citation in enumerate(answer.citations):
             source(workspace, citation, key=f"source-{number}-{place}")
+        for sentence in answer.unsupported:
+            st.caption(f"⚠ Not supported by the documents: “{plain(sentence)}”")
         timing = answer.timings
         st.caption(
             f"{answer.model} · first word after {timing.ttft_s:.1f} s · "
