@@ -206,8 +206,21 @@ class Store(Protocol):
     ) -> list[Passage]: ...
 
     def search_words(
-        self, question: str, *, limit: int, documents: Sequence[str] | None = None
-    ) -> list[Passage]: ...
+        self,
+        question: str,
+        *,
+        limit: int,
+        documents: Sequence[str] | None = None,
+        shared: bool = False,
+    ) -> list[Passage]:
+        """Return passages by the words they share with the question, best first.
+
+        A score is BM25 as a share of what the rarity of all words of the question adds up to.
+
+        Args:
+            shared: go only by words that are likely the same in another language.
+        """
+        ...
 
     def vectors(self, passages: Sequence[Passage]) -> Matrix:
         """Return the vectors of the passages' chunks, (n, dim)."""

@@ -1,21 +1,51 @@
-"""Question to passages: nearness of meaning and shared words, fused by rank. Knows no prompt."""
+"""Question to passages: nearness of meaning and shared words, compared across languages.
+
+Passages are first compared with others of their language, and then with those of other languages:
+a text that stands out among its neighbours is likely the right one, whatever its language, and a
+text that shares the question's language is near to it whether or not it is right. Knows no prompt.
+
+Measured in docs/quality.md.
+"""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from assistant.centring import Centring
 from assistant.protocols import Embedder, Store
-from assistant.types import Document, Passage
+from assistant.types import Document, Passage, Vector
 
-RRF_K: Final = 60  # Cormack, Clarke and Büttcher 2009
-OVERFETCH: Final = 5  # candidates per wanted passage: the fusion needs a choice
-# Words cannot cross languages: with more weight they push the right foreign page out. Measured as
-# in centring.py, same / other language: 0 .908 / .786, 0.2 .942 / .714, 0.8 .958 / .581.
-WORDS: Final = 0.2
+POOL: Final = 20  # candidates of each language by meaning, and as many by words
+NEIGHBOURS: Final = 10  # next best ones that a candidate is held against
+# How much of a language's place is taken away: among texts of one language, and between languages.
+WITHIN_SHARE: Final = 0.4
+BETWEEN_SHARE: Final = 0.7
+# What standing out counts, in cosines. Few words are the same in two languages: names, figures.
+MEANING: Final = 2.5
+OWN_WORDS: Final = 0.3
+SHARED_WORDS: Final = 0.2
+OWN_LANGUAGE: Final = 0.085  # what texts in the question's language are nearer for no reason
 WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
+
+Found: TypeAlias = dict[tuple[str, int], Passage]  # by document and ordinal
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The candidates of one language, with what speaks for each.
+
+    Attributes:
+        words: share of the question's words that it holds, (n,).
+        within, between: cosines without parts of the languages' places, (n,).
+    """
+
+    own: bool
+    passages: tuple[Passage, ...]
+    words: Vector
+    within: Vector
+    between: Vector
 
 
 class Retriever:
@@ -35,52 +65,92 @@ class Retriever:
             language: of the question.
             documents: to search in.
         """
-        near = self._near(question, language, limit * OVERFETCH, documents)
-        ids = [document.id for document in documents]
-        worded = self._store.search_words(question, limit=limit * OVERFETCH, documents=ids)
-        fused = fuse(near, worded)
-        one_language = len({document.language for document in documents}) == 1
-        return (_with_best_word(fused, worded) if one_language else fused)[:limit]
-
-    def _near(
-        self, question: str, language: str, limit: int, documents: Sequence[Document]
-    ) -> list[Passage]:
-        """Return the nearest; those of several languages are compared without their language."""
-        query = self._embedder.embed_queries([question])[0]
-        groups: dict[str, list[str]] = {}
+        spoken: dict[str, list[str]] = {}
         for document in documents:
-            groups.setdefault(document.language, []).append(document.id)
+            spoken.setdefault(document.language, []).append(document.id)
+        query = self._embedder.embed_queries([question])[0]
         found = [
-            passage
-            for ids in groups.values()
-            for passage in self._store.search_vectors(query, limit=limit, documents=ids)
+            group
+            for code, ids in spoken.items()
+            if (group := self._group(question, query, (language, code), ids, max(POOL, limit)))
         ]
-        if len(groups) < 2 or not found:
-            return found
-        spoken = [passage.document.language for passage in found]
-        cosines = self._centring.compare(query, language, self._store.vectors(found), spoken)
-        return [found[i] for i in np.argsort(-cosines, kind="stable")[:limit]]
+        ranked = sorted(_scored(found), key=lambda passage: -passage.score)
+        return (_with_best_word(ranked, found[0]) if len(found) == 1 else ranked)[:limit]
+
+    def _group(
+        self,
+        question: str,
+        query: Vector,
+        languages: tuple[str, str],
+        documents: Sequence[str],
+        limit: int,
+    ) -> _Group | None:
+        """Return the candidates of one language.
+
+        Args:
+            languages: of the question, and of the documents.
+        """
+        own = languages[0] == languages[1]
+        near = self._store.search_vectors(query, limit=limit, documents=documents)
+        worded = self._store.search_words(
+            question, limit=limit, documents=documents, shared=not own
+        )
+        held = {_key(passage): passage.score for passage in worded}
+        found: Found = {_key(passage): passage for passage in (*near, *worded)}
+        if not found:
+            return None
+        passages = tuple(found.values())
+        vectors = self._store.vectors(passages)
+        return _Group(
+            own=own,
+            passages=passages,
+            words=np.array([held.get(key, 0.0) for key in found], np.float32),
+            within=self._centring.compare(query, vectors, *languages, share=WITHIN_SHARE),
+            between=self._centring.compare(query, vectors, *languages, share=BETWEEN_SHARE),
+        )
 
 
-def _with_best_word(fused: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:
+def _scored(groups: Sequence[_Group]) -> list[Passage]:
+    """Return all candidates with scores that can be compared."""
+    if not groups:
+        return []
+    usual_within = float(np.concatenate([group.within for group in groups]).mean())
+    usual_between = float(np.concatenate([group.between for group in groups]).mean())
+    scored = []
+    for group in groups:
+        scores = (
+            _neighbours(group.between, usual_between)
+            + MEANING * (group.within - _neighbours(group.within, usual_within))
+            + (OWN_WORDS if group.own else SHARED_WORDS) * (group.words - _neighbours(group.words))
+            - (OWN_LANGUAGE if group.own else 0.0)
+        )
+        pairs = zip(group.passages, scores, strict=True)
+        scored += [replace(passage, score=float(score)) for passage, score in pairs]
+    return scored
+
+
+def _with_best_word(ranked: Sequence[Passage], group: _Group) -> list[Passage]:
     """Bring the first by words forward: a name or a code may be all there is to go by.
 
     Not among several languages, where it is the one in the question's language that has the words.
     """
-    best = [p for p in fused if p.chunk == worded[0].chunk] if worded else []
-    others = [p for p in fused if p not in best]
-    place = min(fused.index(best[0]), WORD_PLACE) if best else 0
-    return [*others[:place], *best, *others[place:]]
+    first = _key(group.passages[int(group.words.argmax())])
+    place = next(place for place, passage in enumerate(ranked) if _key(passage) == first)
+    best, others = ranked[place], [*ranked[:place], *ranked[place + 1 :]]
+    place = min(place, WORD_PLACE)
+    return [*others[:place], best, *others[place:]]
 
 
-def fuse(near: Sequence[Passage], worded: Sequence[Passage]) -> list[Passage]:
-    """Return the passages of both lists, best first, by weighted reciprocal ranks."""
-    scores: dict[tuple[str, int], float] = {}
-    found: dict[tuple[str, int], Passage] = {}
-    for passages, weight in ((near, 1.0), (worded, WORDS)):
-        for rank, passage in enumerate(passages, start=1):
-            key = (passage.document.id, passage.chunk.ordinal)
-            found.setdefault(key, passage)
-            scores[key] = scores.get(key, 0.0) + weight / (RRF_K + rank)
-    ranked = sorted(found, key=lambda key: -scores[key])
-    return [replace(found[key], score=scores[key]) for key in ranked]
+def _neighbours(values: Vector, usual: float = 0.0) -> float:
+    """Return the mean of the values that come next after the best.
+
+    Args:
+        usual: stands for those that a small group does not have.
+    """
+    next_best = np.sort(values)[::-1][1 : NEIGHBOURS + 1]
+    missing = NEIGHBOURS - len(next_best)
+    return float((next_best.sum() + missing * usual) / NEIGHBOURS)
+
+
+def _key(passage: Passage) -> tuple[str, int]:
+    return passage.document.id, passage.chunk.ordinal

@@ -58,7 +58,7 @@ PUBLIC = {
     "assistant.overviews": {"Overviews"},
     "assistant.planning": {"Limits", "Packing", "noted", "pack"},
     "assistant.queueing": {"Queue", "Ticket", "waiting"},
-    "assistant.retrieving": {"Retriever", "fuse"},
+    "assistant.retrieving": {"Retriever"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
     "assistant.preparing": {"Preparer"},
@@ -92,7 +92,7 @@ PUBLIC = {
     "assistant.backends.memory": {"ExactIndex"},
     "assistant.backends.snapshots": {"Key", "Snapshots"},
     "assistant.backends.llama.templates": {"PromptPiece", "lay_out", "lay_out_plain"},
-    "assistant.backends.words": {"fold", "match_expression"},
+    "assistant.backends.words": {"fold", "match_expression", "query_terms", "rarity"},
     "evaluation.comparing": {"Difference", "compare"},
     "evaluation.datasets": {"DataSet", "Question", "Scope", "Text", "load", "some"},
     "evaluation.evaluating": {

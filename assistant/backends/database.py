@@ -50,6 +50,8 @@ CREATE VIRTUAL TABLE words USING fts5(
     text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
 """
 WRITE_WAIT_S = 120.0
+# How many rows hold a term; a view of `words` that each connection has for itself.
+TERMS = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)"
 PRAGMAS = ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
 
 Connection: TypeAlias = sqlite3.Connection
@@ -89,6 +91,7 @@ class Database:
             db.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
                 db.execute(f"PRAGMA {pragma}")
+            db.execute(TERMS)
             self._thread.db = db
         return db
 

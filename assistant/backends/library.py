@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from assistant.backends.database import Connection, Database, Row
-from assistant.backends.words import fold, match_expression
+from assistant.backends.words import Terms, fold, match_expression, query_terms, rarity
 from assistant.errors import (
     AmbiguousDocument,
     LibraryDamaged,
@@ -124,26 +124,45 @@ class Library:
         return self._passages(hits, documents)[:limit]
 
     def search_words(
-        self, question: str, *, limit: int, documents: Sequence[str] | None = None
+        self,
+        question: str,
+        *,
+        limit: int,
+        documents: Sequence[str] | None = None,
+        shared: bool = False,
     ) -> list[Passage]:
+        words = query_terms(question, self._languages(), shared=shared)
         within = [d.id for d in self.documents() if documents is None or d.id in documents]
         marks = ", ".join("?" for _ in within)
         rows = self.database.rows(
             "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
             "JOIN chunks ON chunks.id = words.rowid "
             f"WHERE words MATCH ? AND document_id IN ({marks}) ORDER BY score DESC LIMIT ?",
-            match_expression(question, self._languages()),
+            match_expression(words),
             *within,
             limit,
         )
-        return self._passages([(int(row["id"]), float(row["score"])) for row in rows], within)
+        weight = max(self._rarity(words), 1e-6)
+        hits = [(int(row["id"]), float(row["score"]) / weight) for row in rows]
+        return self._passages(hits, within)
+
+    def _rarity(self, words: Sequence[Terms]) -> float:
+        terms = sorted({term for each in words for term in each})
+        marks = ", ".join("?" for _ in terms)
+        found = self.database.rows(f"SELECT term, doc FROM terms WHERE term IN ({marks})", *terms)
+        counts = {str(row["term"]): int(row["doc"]) for row in found}
+        return rarity(words, counts, self._count_ready())
 
     def vectors(self, passages: Sequence[Passage]) -> Matrix:
-        query = "SELECT vector FROM chunks WHERE document_id = ? AND ordinal = ?"
-        rows = [
-            self.database.rows(query, p.chunk.document_id, p.chunk.ordinal)[0] for p in passages
-        ]
-        return np.stack([_vector(row["vector"]) for row in rows])
+        marks = ", ".join("(?, ?)" for _ in passages)
+        keys = [(p.chunk.document_id, p.chunk.ordinal) for p in passages]
+        rows = self.database.rows(
+            "SELECT document_id, ordinal, vector FROM chunks "
+            f"WHERE (document_id, ordinal) IN (VALUES {marks})",
+            *(value for key in keys for value in key),
+        )
+        found = {(row["document_id"], row["ordinal"]): _vector(row["vector"]) for row in rows}
+        return np.stack([found[key] for key in keys])
 
     def kept(self, document_id: str, key: str) -> str | None:
         rows = self.database.rows(

@@ -3,13 +3,18 @@
 The only import of Stemmer. Knows nothing of the library; the same rules make rows and queries.
 """
 
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Final, TypeAlias
 
 import Stemmer
 
+Terms: TypeAlias = tuple[str, ...]  # of one word: as it is, and its stems
+
+SHARED_CHARS: Final = 4
 STEMMERS = {
     "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fr": "french",
     "hi": "hindi", "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian",
@@ -25,10 +30,42 @@ def fold(text: str, language: str) -> str:
     return " ".join(term for word in _words(text) for term in _terms(word, [language]))
 
 
-def match_expression(question: str, languages: Sequence[str]) -> str:
-    """Return an FTS5 query for any word of the question, stemmed for each of the languages."""
-    terms = {term for word in _words(question) for term in _terms(word, languages)}
+def query_terms(question: str, languages: Sequence[str], *, shared: bool = False) -> list[Terms]:
+    """Return for each word of the question its terms, stemmed for each of the languages.
+
+    Args:
+        shared: only words that another language may have too: names, figures; no short ones,
+            of which every language has its own.
+    """
+    words = dict.fromkeys(_words(question))
+    return [
+        tuple(_terms(word, languages))
+        for word in words
+        if not shared or len(word) >= SHARED_CHARS or any(map(str.isdigit, word))
+    ]
+
+
+def match_expression(words: Sequence[Terms]) -> str:
+    """Return an FTS5 query for any of the terms."""
+    terms = {term for each in words for term in each}
     return " OR ".join(f'"{term}"' for term in sorted(terms)) or '""'
+
+
+def rarity(words: Sequence[Terms], counts: Mapping[str, int], rows: int) -> float:
+    """Return what the words weigh together in BM25 (Robertson and Zaragoza 2009).
+
+    Args:
+        counts: in how many of the rows a term stands; a term that is in none may be missing.
+    """
+    weights = [
+        min((_idf(counts[term], rows) for term in each if term in counts), default=_idf(0, rows))
+        for each in words
+    ]
+    return sum(weights)
+
+
+def _idf(count: int, rows: int) -> float:
+    return math.log(1 + (rows - count + 0.5) / (count + 0.5))
 
 
 def _words(text: str) -> Iterable[str]:

@@ -44,15 +44,17 @@ def test_the_right_page_in_another_language_comes_before_a_wrong_one_in_the_same
     query = embedder.vector("es", 3)
     right, wrong = embedder.vector("en", 3), embedder.vector("es", 4)
     assert query @ wrong > query @ right
-    compared = Centring(embedder).compare(query, "es", np.stack([right, wrong]), ["en", "es"])
-    assert compared[0] > compared[1]
-    assert np.abs(compared).max() <= 1.0
+    centring = Centring(embedder)
+    far = centring.compare(query, right[None, :], "es", "en", share=0.7)[0]
+    near = centring.compare(query, wrong[None, :], "es", "es", share=0.7)[0]
+    assert 1.0 >= far > near >= -1.0
 
 
 def test_a_language_without_sentences_is_compared_all_the_same() -> None:
     embedder = LanguageEmbedder()
     rows = np.stack([embedder.vector("ru", 3), embedder.vector("ru", 4)])
-    compared = Centring(embedder).compare(embedder.vector("en", 3), "en", rows, ["ru", "ru"])
+    query = embedder.vector("en", 3)
+    compared = Centring(embedder).compare(query, rows, "en", "ru", share=0.7)
     assert compared[0] > compared[1]
 
 

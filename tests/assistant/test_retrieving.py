@@ -1,31 +1,106 @@
-"""Two lists fused by rank."""
+"""What a search finds, within one language and across languages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from assistant.backends.fake import HashEmbedder
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
-from assistant.retrieving import Retriever, fuse
-from assistant.types import Passage
-from tests.assistant.passages import passage
+from assistant.centring import SENTENCES
+from assistant.retrieving import Retriever
+from assistant.types import Document, Matrix
 from tests.backends.libraries import add
 
-A, B, C = (passage(text, ordinal=n) for n, text in enumerate("ABC"))
+DIMENSIONS = 32
+LANGUAGES = ("en", "es", "fr")  # whose places are the first dimensions
 
 
-def scored(passages: Sequence[Passage]) -> list[tuple[str, float]]:
-    return [(p.chunk.text, round(p.score, 6)) for p in passages]
+class PlacedEmbedder:
+    """Vectors that are mostly a language and for the rest what a text was said to mean."""
+
+    name = "placed"
+    fingerprint = "placed:1"
+    dimensions = DIMENSIONS
+
+    def __init__(self, meanings: Mapping[str, tuple[str, float]]) -> None:
+        """Args:
+        meanings: start of a text -> its language, and how near it is to the question.
+        """
+        self._meanings = dict(meanings)
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def embed_passages(self, texts: Sequence[str]) -> Matrix:
+        return np.stack([self._vector(text) for text in texts])
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        return self.embed_passages(texts)
+
+    def _vector(self, text: str) -> Matrix:
+        row = np.zeros(DIMENSIONS, dtype=np.float32)
+        for code, own in SENTENCES.items():
+            if text in own:
+                row[LANGUAGES.index(code) if code in LANGUAGES else 3] = 1.0
+                return row
+        start = next(start for start in self._meanings if text.startswith(start))
+        language, near = self._meanings[start]
+        row[LANGUAGES.index(language)] = 0.9
+        row[4] = near
+        row[5 + len(start) % (DIMENSIONS - 5)] += 0.1  # what nothing else means
+        unit: Matrix = row / np.linalg.norm(row)
+        return unit
 
 
-def test_ranks_are_fused_as_computed_by_hand() -> None:
-    # 1/61 = 0.016393, 1/62 = 0.016129; words weigh 0.2: 0.2/61 = 0.003279, 0.2/62 = 0.003226
-    assert scored(fuse([A, B], [B, C])) == [*(("B", 0.019408), ("A", 0.016393), ("C", 0.003226))]
+def library_of(
+    folder: Path, texts: Mapping[str, Sequence[tuple[str, float]]], question: tuple[str, str]
+) -> tuple[Retriever, list[Document]]:
+    """Return a search over one document a language, of paragraphs with their nearness."""
+    meanings = {text: (code, near) for code, own in texts.items() for text, near in own}
+    embedder = PlacedEmbedder({**meanings, question[0]: (question[1], 0.6)})
+    library = Library(folder, ExactIndex(), embedder=embedder)
+    documents = [
+        add(
+            *(library, "\n\n".join(text for text, _ in own)),
+            title=code,
+            language=code,
+            embedder=embedder,
+        )
+        for code, own in texts.items()
+    ]
+    return Retriever(library, embedder), documents
 
 
-def test_passages_of_two_documents_with_the_same_ordinal_are_two() -> None:
-    other = passage("other", name="other")
-    assert [p.chunk.text for p in fuse([A, other], [])] == ["A", "other"]
+def crowd(code: str, near: float, count: int = 12) -> list[tuple[str, float]]:
+    return [(f"{code} text {'x' * n} about much", near) for n in range(1, count + 1)]
+
+
+def test_what_stands_out_in_its_language_comes_before_a_crowd_in_the_question_s(
+    tmp_path: Path,
+) -> None:
+    texts = {"es": crowd("es", 0.35), "en": [("The right page is here", 0.5), *crowd("en", 0.2)]}
+    retriever, documents = library_of(tmp_path, texts, ("Una pregunta", "es"))
+    found = retriever.retrieve("Una pregunta", "es", limit=5, documents=documents)
+    assert found[0].chunk.text == "The right page is here"
+
+
+def test_a_small_group_gains_nothing_from_having_few_neighbours(tmp_path: Path) -> None:
+    texts = {
+        "es": [("La página justa está aquí", 0.6), *crowd("es", 0.2)],
+        "fr": [("Une page seule", 0.3)],
+    }
+    retriever, documents = library_of(tmp_path, texts, ("Una pregunta", "es"))
+    found = retriever.retrieve("Una pregunta", "es", limit=5, documents=documents)
+    assert found[0].chunk.text == "La página justa está aquí"
+
+
+def test_short_words_of_the_question_s_language_do_not_count_in_another(tmp_path: Path) -> None:
+    texts = {"en": [("The page that answers", 0.5), ("La la que es un mal", 0.45)]}
+    retriever, documents = library_of(tmp_path, texts, ("¿Que es la mal?", "es"))
+    found = retriever.retrieve("¿Que es la mal?", "es", limit=5, documents=documents)
+    assert found[0].chunk.text == "The page that answers"
 
 
 def test_the_first_by_words_has_a_place_among_the_best(tmp_path: Path) -> None:
@@ -37,16 +112,17 @@ def test_the_first_by_words_has_a_place_among_the_best(tmp_path: Path) -> None:
     assert found[3].chunk.text == "Upstart was removed."
 
 
-def test_nothing_found_is_nothing_fused() -> None:
-    assert fuse([], []) == []
-
-
-def test_retrieval_takes_the_best_of_both_within_the_documents(tmp_path: Path) -> None:
+def test_retrieval_takes_the_best_within_the_documents(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     bridge = add(library, "The bridge is long.\n\nThe towers are high.\n\nThe river is wide.")
     add(library, "The bridge of another book.", title="Other")
     retriever = Retriever(library, HashEmbedder())
     found = retriever.retrieve("How long is the bridge?", "en", limit=2, documents=[bridge])
     assert found[0].chunk.text == "The bridge is long."
-    assert len(found) == 2
     assert {p.document.id for p in found} == {bridge.id}
+    assert found[0].score > found[1].score
+
+
+def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    assert Retriever(library, HashEmbedder()).retrieve("Why?", "en", limit=2, documents=[]) == []

@@ -75,10 +75,11 @@ def add(
     language: str = "en",
     path: str = "",
     headings: Sequence[str] = (),
+    embedder: Embedder = EMBEDDER,
 ) -> Document:
     described = document(text, title=title, language=language, path=path)
     with library.adding(lambda: None):
-        stage(library, described, text, headings=headings)
+        stage(library, described, text, headings=headings, embedder=embedder)
         library.publish(described)
     return described
 

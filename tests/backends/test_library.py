@@ -471,3 +471,19 @@ def test_foreign_keys_and_the_write_ahead_log_are_on(library: Library) -> None:
     assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert isinstance(db, sqlite3.Connection)
+
+
+def test_words_score_as_a_share_of_what_the_question_s_words_weigh(library: Library) -> None:
+    add(library, "The old bridge.\n\nThe mill.\n\nThe sea.\n\nThe bridge and the mill by the sea.")
+    whole, half = (
+        library.search_words(question, limit=1)[0].score
+        for question in ("bridge mill sea", "bridge unicorn dragon")
+    )
+    assert 0 < half < whole / 2
+
+
+def test_vectors_come_in_the_order_of_the_passages(library: Library) -> None:
+    add(library, "One bridge.\n\nTwo mills.\n\nThree seas.")
+    found = library.search_vectors(EMBEDDER.embed_queries(["mills"])[0], limit=3)
+    expected = EMBEDDER.embed_passages([passage.chunk.text for passage in found])
+    assert np.allclose(library.vectors(found), expected, atol=1e-3)
