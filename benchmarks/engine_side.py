@@ -206,15 +206,21 @@ class Side:
         after = model.encode_apart(messages)[1]
         kept = [model._recalled(reading, None) for reading in packing.readings]
         exact = [self.exact(reading.tokens).at(reading.seen) for reading in packing.readings]
-        files = [
-            s.size_bytes for s in self.snapshots if s.note in {r.note for r in packing.readings}
-        ]
-        tokens = sum(len(reading.tokens) for reading in packing.readings)
         return {
             "same": self.write(kept, after) == self.write(exact, after),
-            "kept_bytes": sum(files) / tokens,
+            "kept_bytes": sum(s.size_bytes for s in self.snapshots) / self.read_tokens,
             "f16_bytes": exact[0].unpacked().nbytes / len(exact[0]),
         }
+
+    @property
+    def read_tokens(self) -> int:
+        """The tokens of all sections of all documents."""
+        reader = self.assistant._reader
+        return sum(
+            len(reader._lay(document, section).tokens)
+            for document in self.assistant._store.documents()
+            for section in reader.sections(document)
+        )
 
     @property
     def snapshots(self) -> list[Snapshot]:
