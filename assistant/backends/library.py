@@ -68,10 +68,7 @@ class Library:
         self._check_index()
 
     def documents(self) -> list[Document]:
-        rows = self.database.rows(
-            "SELECT * FROM documents WHERE state = 'ready' ORDER BY added_at, title"
-        )
-        return [_document(row) for row in rows]
+        return self._documents("true")
 
     def document(self, reference: str) -> Document:
         every = self.documents()
@@ -86,10 +83,10 @@ class Library:
         return found[0]
 
     def find(self, document_id: str) -> Document | None:
-        return next((d for d in self.documents() if d.id == document_id), None)
+        return next(iter(self._documents("id = ?", document_id)), None)
 
     def find_path(self, path: str) -> Document | None:
-        return next((d for d in self.documents() if d.path == path), None)
+        return next(iter(self._documents("path = ?", path)), None)
 
     def pages(self, document_id: str) -> list[Page]:
         rows = self.database.rows(
@@ -132,19 +129,24 @@ class Library:
         shared: bool = False,
     ) -> list[Passage]:
         words = query_terms(question, self._languages(), shared=shared)
-        within = [d.id for d in self.documents() if documents is None or d.id in documents]
-        marks = ", ".join("?" for _ in within)
+        held, values = _held_to(documents)
         rows = self.database.rows(
             "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
             "JOIN chunks ON chunks.id = words.rowid "
-            f"WHERE words MATCH ? AND document_id IN ({marks}) ORDER BY score DESC LIMIT ?",
-            match_expression(words),
-            *within,
-            limit,
+            f"WHERE words MATCH ? {held} ORDER BY score DESC LIMIT ?",
+            *(match_expression(words), *values, limit),
         )
         weight = max(self._rarity(words), 1e-6)
         hits = [(int(row["id"]), float(row["score"]) / weight) for row in rows]
-        return self._passages(hits, within)
+        return self._passages(hits, documents)
+
+    def _documents(self, where: str, *values: Any) -> list[Document]:
+        """Return the documents that everybody sees, of those that the condition names."""
+        rows = self.database.rows(
+            f"SELECT * FROM documents WHERE state = 'ready' AND {where} ORDER BY added_at, title",
+            *values,
+        )
+        return [_document(row) for row in rows]
 
     def _rarity(self, words: Sequence[Terms]) -> float:
         terms = sorted({term for each in words for term in each})
@@ -323,7 +325,7 @@ class Library:
 
     def _flip(self, document: Document) -> bool:
         """Show the staged document for the older one of its path; return if there was one."""
-        old = [d for d in self.documents() if d.path == document.path and d.id != document.id]
+        old = self._documents("path = ? AND id != ?", document.path, document.id)
         with self.database.transaction() as db:
             self._delete(db, [d.id for d in old])
             self._write_words(db, document)
@@ -401,17 +403,28 @@ class Library:
         self, hits: Sequence[tuple[int, float]], documents: Sequence[str] | None
     ) -> list[Passage]:
         """Return the hits that are chunks of ready documents, in the order of the hits."""
-        known = {d.id: d for d in self.documents() if documents is None or d.id in documents}
         marks = ", ".join("?" for _ in hits)
         rows = self.database.rows(
             f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits]
         )
+        wanted = {row["document_id"] for row in rows}
+        if documents is not None:
+            wanted &= set(documents)
+        marks = ", ".join("?" for _ in wanted)
+        known = {d.id: d for d in self._documents(f"id IN ({marks})", *wanted)}
         chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in known}
         return [
             Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)
             for i, score in hits
             if i in chunks
         ]
+
+
+def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
+    """Return a condition that holds rows of chunks to these documents, and its values."""
+    if documents is None:
+        return "", ()
+    return f"AND document_id IN ({', '.join('?' for _ in documents)})", documents
 
 
 def _document(row: Row) -> Document:
