@@ -7,7 +7,7 @@ text that shares the question's language is near to it whether or not it is righ
 Measured in docs/quality.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -69,32 +69,49 @@ class Retriever:
         for document in documents:
             spoken.setdefault(document.language, []).append(document.id)
         query = self._embedder.embed_queries([question])[0]
-        found = [
-            group
-            for code, ids in spoken.items()
-            if (group := self._group(question, query, (language, code), ids, max(POOL, limit)))
-        ]
+        limit_each = max(POOL, limit)
+        worded = self._by_words(question, language, spoken, limit_each)
+        found = []
+        for code, ids in spoken.items():
+            near = self._store.search_vectors(query, limit=limit_each, documents=ids)
+            if group := self._group(query, (language, code), near, worded.get(code, [])):
+                found.append(group)
         ranked = sorted(_scored(found), key=lambda passage: -passage.score)
         return (_with_best_word(ranked, found[0]) if len(found) == 1 else ranked)[:limit]
 
+    def _by_words(
+        self, question: str, language: str, spoken: Mapping[str, Sequence[str]], limit: int
+    ) -> dict[str, list[Passage]]:
+        """Return passages of each language by the words they share with the question."""
+        own = list(spoken.get(language, ()))
+        foreign = [i for code, ids in spoken.items() if code != language for i in ids]
+        many = limit * len(spoken)
+        found = [
+            *(self._store.search_words(question, limit=limit, documents=own) if own else ()),
+            *(
+                self._store.search_words(question, limit=many, documents=foreign, shared=True)
+                if foreign
+                else ()
+            ),
+        ]
+        grouped: dict[str, list[Passage]] = {}
+        for passage in found:
+            grouped.setdefault(passage.document.language, []).append(passage)
+        return {code: passages[:limit] for code, passages in grouped.items()}
+
     def _group(
         self,
-        question: str,
         query: Vector,
         languages: tuple[str, str],
-        documents: Sequence[str],
-        limit: int,
+        near: Sequence[Passage],
+        worded: Sequence[Passage],
     ) -> _Group | None:
-        """Return the candidates of one language.
+        """Return what speaks for each candidate of one language.
 
         Args:
-            languages: of the question, and of the documents.
+            languages: of the question, and of the candidates.
+            near, worded: those found by meaning, and by words.
         """
-        own = languages[0] == languages[1]
-        near = self._store.search_vectors(query, limit=limit, documents=documents)
-        worded = self._store.search_words(
-            question, limit=limit, documents=documents, shared=not own
-        )
         held = {_key(passage): passage.score for passage in worded}
         found: Found = {_key(passage): passage for passage in (*near, *worded)}
         if not found:
@@ -102,7 +119,7 @@ class Retriever:
         passages = tuple(found.values())
         vectors = self._store.vectors(passages)
         return _Group(
-            own=own,
+            own=languages[0] == languages[1],
             passages=passages,
             words=np.array([held.get(key, 0.0) for key in found], np.float32),
             within=self._centring.compare(query, vectors, *languages, share=WITHIN_SHARE),

@@ -103,9 +103,7 @@ def _row(
     start = time.perf_counter()
     found = system.search(question, within)
     seconds = {"search": time.perf_counter() - start}
-    figures: dict[str, float | None] = {}
-    if question.answerable:
-        figures |= ranking(found, [library.ids[question.key]])
+    figures: dict[str, float | None] = {**ranking(found, [library.ids[question.key]])}
     reply = system.answer(question, within) if answer else None
     if reply is None:
         return _row_of(question, figures, seconds)
@@ -164,13 +162,12 @@ def report(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def summed(rows: Sequence[Row]) -> dict[str, float | int | None]:
-    """Return the means over the questions that have an answer, and how many those are."""
-    asked = [row for row in rows if row.answerable]
+    """Return the means over the questions that have a figure, and how many questions there are."""
     names = [*MEASURES, *ANSWER_FIGURES]
-    means = {name: mean((row.figures for row in asked), name) for name in names}
-    answered = sum("ttft" in row.seconds for row in asked)
+    means = {name: mean((row.figures for row in rows), name) for name in names}
+    answered = sum("correct" in row.figures for row in rows)
     found = {name: value for name, value in means.items() if value is not None}
-    return {"n": len(asked), **({"answered": answered} if answered else {}), **found}
+    return {"n": len(rows), **({"answered": answered} if answered else {}), **found}
 
 
 def refusal(answered: Sequence[Row]) -> dict[str, float | int | None]:

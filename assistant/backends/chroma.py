@@ -92,12 +92,11 @@ class ChromaIndex:
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[tuple[int, float]]:
         def find(collection: Any) -> list[tuple[int, float]]:
-            most = min(limit, collection.count())
-            if most == 0 or documents == []:
+            if documents == []:
                 return []
             where = None if documents is None else {"document": {"$in": list(documents)}}
             found = collection.query(
-                query_embeddings=[query], n_results=most, where=where, include=["distances"]
+                query_embeddings=[query], n_results=limit, where=where, include=["distances"]
             )
             pairs = zip(found["ids"][0], found["distances"][0], strict=True)
             return [(int(number), 1.0 - float(distance)) for number, distance in pairs]

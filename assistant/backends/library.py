@@ -428,8 +428,9 @@ def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
 
 
 def _document(row: Row) -> Document:
-    fields = {key: row[key] for key in row.keys() if key not in ("state", "notes")}  # noqa: SIM118
-    return Document(**fields, notes=tuple(json.loads(row["notes"])))
+    document_id, _state, *described, notes = row
+    told = () if notes == "[]" else tuple(json.loads(notes))
+    return Document(*(document_id, *described, told))
 
 
 def _values(document: Document) -> tuple[Any, ...]:
