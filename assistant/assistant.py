@@ -1,41 +1,35 @@
 """The assistant: the only place that knows the order of the steps of an answer.
 
-gather (search, plan, recall) → messages → generate (stream) → cite and check
+gather (search, plan, recall) → messages → generate (stream) → cite, check, repair
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from assistant import languages
-from assistant.citing import Citer, without_markers
+from assistant.answering import Answerer, Reply, Run
+from assistant.citing import without_markers
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import EmptyLibrary, EmptyQuestion
 from assistant.gathering import NO_WISH, Asked, Gatherer, Wish
 from assistant.noting import NoteTaker
-from assistant.planning import ANSWER_TOKENS, Packing
 from assistant.prompting import (
-    answerable_messages,
-    ask_messages,
     phrases,
     rewrite_messages,
     says_not_found,
 )
-from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, Store, never
+from assistant.protocols import Cancelled, Embedder, LanguageModel, Store, never
 from assistant.queueing import Queue, waiting
 from assistant.reading import Reader
 from assistant.rewriting import stands_alone, usable
 from assistant.summarizing import Length, Summarizer
 from assistant.types import (
     Answer,
-    Choice,
-    Citation,
     ContextMode,
     ContextPlan,
-    Generation,
     Message,
     Passage,
     Piece,
@@ -44,39 +38,11 @@ from assistant.types import (
     StageName,
     Summary,
     Timings,
-    Tokens,
 )
-from assistant.watching import watched
 
 REWRITE_TOKENS: Final = 80
-ANSWERABLE_SHARE: Final = 0.4  # of yes against no; measured in docs/architecture.md
 
 Event: TypeAlias = Stage | Piece | Answer | Summary
-
-
-@dataclass
-class _Run:
-    """One question on its way, and what is measured on it; times by `time.perf_counter`."""
-
-    question: str
-    language: str
-    cancelled: Cancelled
-    start: float = 0.0
-    load_s: float = 0.0
-    searched: str = ""
-    first_token: float | None = None
-    costs: list[Generation] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Reply:
-    """What was written, the plan as it really was, and what the sentences stand on."""
-
-    text: str
-    packing: Packing
-    citations: tuple[Citation, ...] = ()
-    unsupported: tuple[str, ...] = ()
-    verified_share: float = 1.0
 
 
 class Assistant:
@@ -88,6 +54,7 @@ class Assistant:
         self._store = store
         self._reader = Reader(model, store)
         self._gatherer = Gatherer(model, embedder, store, self._reader)
+        self._answerer = Answerer(model, embedder)
         self._queue = Queue()
 
     def ask(
@@ -114,7 +81,7 @@ class Assistant:
             assistant.errors.Cancelled: `cancelled` said so.
         """
         asked = self._asked(question, language, documents, history)
-        run = _Run(asked.question, asked.language, cancelled)
+        run = Run(asked.question, asked.language, cancelled)
         with self._queue.ticket() as ticket:
             yield from waiting(ticket, cancelled)
             yield from self._load(run)
@@ -125,11 +92,7 @@ class Assistant:
             packing = yield from self._gatherer.gather(
                 planned, asked, self._note_taker(), cancelled
             )
-            if (yield from self._answerable(packing, run)):
-                reply = yield from self._write(packing, run)
-            else:
-                reply = _Reply(phrases(run.language).not_found, packing)
-                yield Piece(reply.text)
+            reply = yield from self._answerer.answer(packing, run)
             yield self._answer(reply, run)
 
     def plan(
@@ -149,8 +112,7 @@ class Assistant:
         packing = self._gatherer.plan(asked, wish)
         if packing.plan.mode is ContextMode.HIERARCHICAL:
             return packing.plan
-        messages = ask_messages(asked.question, packing.text, asked.language, packing.history)
-        return self._exact(packing, self._prompt(messages, packing)).plan
+        return self._answerer.exact(packing, asked.question, asked.language).plan
 
     def search(
         self, question: str, *, documents: Sequence[str] = (), limit: int = 10
@@ -255,7 +217,7 @@ class Assistant:
     def _note_taker(self) -> NoteTaker:
         return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)
 
-    def _load(self, run: _Run) -> Iterator[Stage]:
+    def _load(self, run: Run) -> Iterator[Stage]:
         """Load what is not loaded yet, apart from the time that the question takes."""
         yield Stage(StageName.LOADING)
         begin = time.perf_counter()
@@ -275,84 +237,7 @@ class Assistant:
         rewritten = "".join(pieces).strip()
         return rewritten if usable(rewritten, question) else question
 
-    def _answerable(self, packing: Packing, run: _Run) -> Generator[Event, None, bool]:
-        """Ask the model whether the passages hold the answer; what it reads stays read."""
-        if packing.plan.mode is ContextMode.HIERARCHICAL:
-            return True  # notes on the whole answer what is asked of the whole
-        if not packing.passages:
-            return False
-        messages = answerable_messages(run.searched, packing.text, run.language, packing.history)
-        prompt = self._prompt(messages, packing)
-        ahead = self._prompt(self._asking(packing, run), packing)
-        yield Stage(StageName.READING, 0, len(prompt), "", packing.plan.predicted_s)
-
-        def stage(done: int, total: int) -> Stage:
-            speeds = self._model.speeds
-            left = speeds.reading(total - done, depth=done) if speeds else None
-            return Stage(StageName.READING, done, total, "", left)
-
-        def choose(cancelled: Cancelled, report: PrefillReport) -> Choice:
-            return self._model.choose(
-                prompt,
-                ["Yes", "No"],
-                readings=packing.readings,
-                ahead=ahead,
-                cancelled=cancelled,
-                report=report,
-            )
-
-        choice = yield from watched(choose, run.cancelled, stage)
-        run.costs.append(choice.cost)
-        return choice.shares[0] >= ANSWERABLE_SHARE
-
-    def _write(self, packing: Packing, run: _Run) -> Generator[Event, None, _Reply]:
-        """Yield the reply as it is written; again, held to its language, when it strays."""
-        reply = yield from self._reply(packing, run, "")
-        written = languages.written_in(reply.text)
-        if written in ("", run.language) or says_not_found(reply.text):
-            return reply
-        yield Piece("", restart=True)
-        return (yield from self._reply(packing, run, phrases(run.language).reply_start))
-
-    def _reply(
-        self, packing: Packing, run: _Run, reply_start: str
-    ) -> Generator[Event, None, _Reply]:
-        """Yield the reply with its markers; return it with its citations and the exact plan."""
-        prompt = self._prompt(self._asking(packing, run), packing, reply_start)
-        packing = self._exact(packing, prompt)
-        yield Stage(StageName.WRITING)
-        stream = self._model.stream(
-            prompt,
-            limit_tokens=ANSWER_TOKENS,
-            readings=packing.readings,
-            cancelled=run.cancelled,
-        )
-        citer = Citer(packing.passages, self._embedder.embed_queries, question=run.searched)
-        text = ""
-        for piece in citer.mark(chain([reply_start], _noting(stream, run))):
-            text += piece
-            yield Piece(piece)
-        return _Reply(
-            text.strip(), packing, citer.citations, citer.unsupported, citer.verified_share
-        )
-
-    def _asking(self, packing: Packing, run: _Run) -> list[Message]:
-        return ask_messages(run.searched, packing.text, run.language, packing.history)
-
-    def _prompt(
-        self, messages: Sequence[Message], packing: Packing, reply_start: str = ""
-    ) -> Tokens:
-        """Return what has to be read now: without what was read of the passages before."""
-        before, after = self._model.encode_apart(messages, reply_start=reply_start)
-        if not packing.readings:
-            return before + after
-        return self._model.tokens(packing.text) + after
-
-    def _exact(self, packing: Packing, prompt: Tokens) -> Packing:
-        """Return the packing with its ledger as the prompt really is."""
-        return packing.counted(packing.plan.kept_tokens + len(prompt), self._model.count)
-
-    def _answer(self, reply: _Reply, run: _Run) -> Answer:
+    def _answer(self, reply: Reply, run: Run) -> Answer:
         refused = says_not_found(reply.text)
         return Answer(
             question=run.question,
@@ -367,22 +252,11 @@ class Assistant:
             searched_for=run.searched,
             verified_share=1.0 if refused else round(reply.verified_share, 3),
             unsupported=() if refused else reply.unsupported,
+            repaired=reply.repaired,
         )
 
 
-def _noting(stream: Generator[str, None, Generation], run: _Run) -> Iterator[str]:
-    """Pass the stream on and note when it began and what it cost."""
-    while True:
-        try:
-            piece = next(stream)
-        except StopIteration as end:
-            run.costs.append(end.value)
-            return
-        run.first_token = run.first_token or time.perf_counter()
-        yield piece
-
-
-def _timings(run: _Run) -> Timings:
+def _timings(run: Run) -> Timings:
     """Sum up what the runs of the model cost: the first reads, the others find most of it read."""
     now = time.perf_counter()
     read = sum(cost.prompt_tokens - cost.cached_tokens for cost in run.costs)

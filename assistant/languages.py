@@ -5,7 +5,7 @@ Scripts that few languages use are told by their characters first: short texts m
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import py3langid
@@ -32,6 +32,8 @@ SCRIPTS: Final = (
     (re.compile("[\u0400-\u04ff]"), "ru"),
 )
 LATIN: Final = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ro")
+QUOTED: Final = re.compile(r"“[^”]*”|«[^»]*»|\"[^\"]*\"")
+STRAY_WORDS: Final = 6
 SAMPLE_CHARS: Final = 4_000
 SAMPLES: Final = 5
 
@@ -64,6 +66,17 @@ def written_in(text: str) -> str:
     """Return the language of a reply among the supported ones; "" under five words."""
     code = identify(text, among=[code for code in SUPPORTED if code in LATIN])
     return code if len(text.split()) >= 5 or code not in LATIN else ""
+
+
+def strays(sentence: str, wanted: str, others: Collection[str]) -> bool:
+    """Tell whether a sentence is rather in one of the other languages than in the one wanted.
+
+    Quotations may be in any language, and short sentences are mostly names: they never stray.
+    """
+    said = QUOTED.sub(" ", sentence)
+    if len(said.split()) < STRAY_WORDS and wanted in LATIN:
+        return False
+    return bool(others) and identify(said, among=[wanted, *others]) != wanted
 
 
 def name_of(code: str) -> str:

@@ -333,6 +333,14 @@ class Timings:
     total_s: float = 0.0
 
 
+class Repair(StrEnum):
+    """What was done because a reply was not in the language asked for."""
+
+    NONE = ""
+    REWRITTEN = "rewritten"
+    TRANSLATED = "translated"
+
+
 @dataclass(frozen=True)
 class Answer:
     """Attributes:
@@ -342,6 +350,7 @@ class Answer:
     searched_for: the question as it was searched, rewritten when it could not stand alone.
     verified_share: of the sentences, those that a passage supports; from 0 to 1.
     unsupported: the other sentences.
+    repaired: what was done because the reply strayed from its language.
     """
 
     question: str
@@ -356,6 +365,7 @@ class Answer:
     searched_for: str = ""
     verified_share: float = 1.0
     unsupported: tuple[str, ...] = ()
+    repaired: Repair = Repair.NONE
 
 
 @dataclass(frozen=True)
@@ -405,6 +415,7 @@ class StageName(StrEnum):
     SEARCHING = "searching"
     READING = "reading"
     WRITING = "writing"
+    TRANSLATING = "translating"
     SUMMARISING = "summarising"
 
 

@@ -51,6 +51,7 @@ PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "e
 
 # Module -> the functions and classes it offers.
 PUBLIC = {
+    "assistant.answering": {"Answerer", "Reply", "Run"},
     "assistant.assistant": {"Assistant", "turns"},
     "assistant.gathering": {"Asked", "Gatherer", "Wish", "spread"},
     "assistant.locking": {"lock"},

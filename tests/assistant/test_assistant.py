@@ -19,7 +19,7 @@ from assistant.errors import (
     UnknownLanguage,
 )
 from assistant.prompting import phrases
-from assistant.types import Answer, ContextMode, Message, Piece, Role, Stage, StageName
+from assistant.types import Answer, ContextMode, Message, Piece, Repair, Role, Stage, StageName
 from tests.backends.libraries import add
 
 BRIDGE = (
@@ -245,7 +245,7 @@ def test_an_answer_in_the_wrong_language_is_written_once_more(
     assert "".join(answer.text.split()) == "".join(streamed(events).split())
     assert answer.text.startswith(phrases("es").reply_start)
     assert answer.text.endswith(" el puente mide 91 metros de largo. [1]")
-    assert answer.written_in == "es"
+    assert (answer.written_in, answer.repaired) == ("es", Repair.REWRITTEN)
 
 
 def test_a_model_that_keeps_to_the_wrong_language_is_not_asked_for_ever(
@@ -256,6 +256,45 @@ def test_a_model_that_keeps_to_the_wrong_language_is_not_asked_for_ever(
     events = ask(model, "¿Cuánto mide de largo el puente viejo?")
     assert sum(event.restart for event in events if isinstance(event, Piece)) <= 1
     assert answer_of(events).answerable
+
+
+STRAYING = (
+    "El puente viejo mide 91 metros de largo y seis metros de ancho, según lo que dice el texto "
+    "del libro [2]. The old bridge was built in the year 1820 [1]."
+)
+
+
+def test_a_sentence_that_strays_is_translated_with_its_source_kept(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+
+    def reply(messages: Sequence[Message]) -> str:
+        translating = messages[0].text.startswith("You translate")
+        return "El viejo puente se construyó en el año 1820." if translating else STRAYING
+
+    events = ask(ScriptedModel(reply), "¿Cuánto mide de largo el puente viejo?")
+    answer = answer_of(events)
+    first, second = answer.text.split("] ")
+    assert first.endswith("el texto del libro. [1")
+    assert second.startswith("El viejo puente se construyó en el año 1820.")
+    assert second.endswith("[2]")
+    assert answer.repaired is Repair.TRANSLATED
+    assert streamed(events) == answer.text
+
+
+def test_a_sentence_that_cannot_be_translated_stays_as_it_was(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+
+    def reply(messages: Sequence[Message]) -> str:
+        translating = messages[0].text.startswith("You translate")
+        return messages[-1].text if translating else STRAYING
+
+    answer = answer_of(ask(ScriptedModel(reply), "¿Cuánto mide de largo el puente viejo?"))
+    assert "The old bridge was built in the year 1820." in answer.text
+    assert answer.repaired is Repair.NONE
 
 
 # conversations

@@ -10,6 +10,7 @@ from assistant.languages import (
     identify,
     identify_document,
     name_of,
+    strays,
     written_in,
 )
 
@@ -75,3 +76,21 @@ def test_a_code_is_checked_and_lowered() -> None:
     assert check("ES") == "es"
     with pytest.raises(UnknownLanguage, match="'klingon': use one of ar, de, "):
         check("klingon")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The bridge was built by the town in 1820.", True),
+        ("El puente fue construido por la ciudad en 1820.", False),
+        ("Según el texto, “the bridge was built by the town in 1820” es lo que se sabe.", False),
+        ("Massachusetts Institute of Technology.", False),
+    ],
+)
+def test_only_sentences_in_another_language_stray(sentence: str, expected: bool) -> None:
+    assert strays(sentence, "es", {"en", "fr"}) is expected
+
+
+def test_a_sentence_in_another_script_strays_however_short() -> None:
+    assert strays("The bridge.", "hi", {"en"})
+    assert not strays("पुल पुराना है।", "hi", {"en"})
