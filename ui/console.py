@@ -36,6 +36,22 @@ from ui.telling import duration, plan_facts, stage_text
 ERRORS = Console(stderr=True, highlight=False)
 OUT = Console(highlight=False)
 WIDTH = 100
+# Of evaluations: name -> heading.
+SEARCH_FIGURES = {
+    "recall@1": "recall@1",
+    "recall@5": "recall@5",
+    "recall@20": "recall@20",
+    "mrr": "MRR",
+    "ndcg@10": "nDCG@10",
+}
+ANSWER_FIGURES = {
+    "correct": "correct",
+    "exact": "exact",
+    "f1": "F1",
+    "in_language": "in language",
+    "citation_precision": "cited right",
+    "verified": "verified",
+}
 PAGES = 100  # of a report, by which speeds become something to imagine
 PAGE_TOKENS = 500  # of dense English
 SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
@@ -342,15 +358,10 @@ def evaluation(title: str, found: Mapping[str, Any]) -> None:
         "cross language": found["cross_language"],
         "overall": found["overall"],
     }
-    figures = [f for f in found["overall"] if f not in ("n", "answered")]
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
-    for heading in ("", "n", *figures):
-        table.add_column(heading.replace("_", " "), justify="left" if not heading else "right")
-    for name, group in groups.items():
-        if group["n"]:
-            shown = [_figure(group.get(figure)) for figure in figures]
-            table.add_row(name, str(group["n"]), *shown)
-    OUT.print(table)
+    for names in (SEARCH_FIGURES, ANSWER_FIGURES):
+        shown = {n: heading for n, heading in names.items() if n in found["overall"]}
+        if shown:
+            OUT.print(_figures(title, groups, shown))
     refusal, timings = found["refusal"], found["timings"]
     if refusal["n"]:
         precision, recall = _figure(refusal["precision"]), _figure(refusal["recall"])
@@ -359,6 +370,22 @@ def evaluation(title: str, found: Mapping[str, Any]) -> None:
         f"search {timings['search_s'] * 1000:.0f} ms"
         + (f", first token {timings['ttft_s']:.1f} s" if "ttft_s" in timings else "")
     )
+
+
+def _figures(
+    title: str, groups: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]
+) -> Table:
+    """Return a table of some figures, a line for each group that has any."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    count = "answered" if "correct" in names else "n"
+    table.add_column("", no_wrap=True)
+    for heading in (count, *names.values()):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, group in groups.items():
+        if group.get(count):
+            figures = [_figure(group.get(figure)) for figure in names]
+            table.add_row(name, str(group[count]), *figures)
+    return table
 
 
 def differences(found: Sequence[Difference]) -> None:
