@@ -3,6 +3,7 @@
 Imports backends where they are needed: the command line must answer `--help` without them.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
 from assistant.protocols import Embedder, LanguageModel
 from assistant.settings import Settings
+from assistant.types import Message
 
 STARTER_EMBEDDER = "multilingual-e5-small"
 
@@ -62,6 +64,15 @@ def keep_layout() -> None:
     from assistant.backends.llama.weights import keep_layout
 
     keep_layout()
+
+
+def prompt_writer(installed: InstalledModel) -> Callable[[Sequence[Message]], str]:
+    """Return how a conversation is written for a model by its own template, for other programs."""
+    from assistant.backends.llama.templates import lay_out
+    from assistant.backends.llama.weights import template_of
+
+    template = template_of(installed.path)
+    return lambda messages: "".join(piece.text for piece in lay_out(template, messages))
 
 
 def open_library(settings: Settings) -> Library:

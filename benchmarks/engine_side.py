@@ -78,6 +78,7 @@ class Side:
         shelf = model_shelf(self.settings)
         return {
             "text": "\n".join(made.text for made in self.reports),
+            "model": self.settings.model,
             "gguf": str(shelf.find(self.settings.model or "").path),
             "embedder": str(shelf.find("multilingual-e5-small").path),
             "window": 8_192,

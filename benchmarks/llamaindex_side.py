@@ -16,7 +16,8 @@ from typing import Any
 from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from assistant.wiring import keep_layout
+from assistant.settings import Settings
+from assistant.wiring import keep_layout, model_shelf, prompt_writer
 from evaluation.llamaindex import Parts, configure
 
 
@@ -25,6 +26,7 @@ def main(request: dict[str, Any]) -> None:
     configure(
         Parts(
             gguf=Path(request["gguf"]),
+            prompt=prompt_writer(model_shelf(Settings()).find(request["model"])),
             embedder=Path(request["embedder"]),
             query_prefix="query: ",
             passage_prefix="passage: ",

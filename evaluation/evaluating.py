@@ -103,7 +103,9 @@ def _row(
     start = time.perf_counter()
     found = system.search(question, within)
     seconds = {"search": time.perf_counter() - start}
-    figures: dict[str, float | None] = {**ranking(found, [library.ids[question.key]])}
+    figures: dict[str, float | None] = {}
+    if found is not None:
+        figures |= ranking(found, [library.ids[question.key]])
     reply = system.answer(question, within) if answer else None
     if reply is None:
         return _row_of(question, figures, seconds)

@@ -1,7 +1,8 @@
 """LlamaIndex's own pipeline over the same files: the baseline. The only import of llama_index.
 
-Its splitter, its Chroma store, its prompts and its query engine are left as they are; the chat
-model and the embedding model are the files that Quipu uses, the latter with its prefixes.
+Its splitter, its Chroma store, its prompts and its query engine are left as they are; the models
+are the files that Quipu uses, the chat model with its own template (without which it rambles), the
+embedding model with its prefixes.
 """
 
 import os
@@ -19,6 +20,7 @@ from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.llms.llama_cpp import LlamaCPP
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from assistant.types import Message, Role
 from evaluation.datasets import Question, Text
 from evaluation.systems import CANDIDATES, Reply
 
@@ -33,10 +35,12 @@ class Parts:
 
     Attributes:
         gguf: the chat model; None searches only.
+    prompt: how a conversation is written for it.
         embedder: folder of the embedding model.
     """
 
     gguf: Path | None
+    prompt: Callable[[Sequence[Message]], str]
     embedder: Path
     query_prefix: str
     passage_prefix: str
@@ -124,6 +128,10 @@ def _language_model(parts: Parts) -> Any:
         context_window=parts.window_tokens,
         max_new_tokens=REPLY_TOKENS,
         temperature=0.0,
+        completion_to_prompt=lambda text: parts.prompt([Message(Role.USER, text)]),
+        messages_to_prompt=lambda messages: parts.prompt(
+            [Message(Role(str(m.role.value)), str(m.content)) for m in messages]
+        ),
         model_kwargs=threads,
         verbose=False,
     )

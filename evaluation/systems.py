@@ -39,8 +39,8 @@ class System(Protocol):
     @property
     def name(self) -> str: ...
 
-    def search(self, question: Question, documents: Sequence[str]) -> list[str]:
-        """Return the ids of documents found, best first, each once.
+    def search(self, question: Question, documents: Sequence[str]) -> list[str] | None:
+        """Return the ids of documents found, best first, each once; None when it never searches.
 
         Args:
             documents: ids of those to search in; none means all.
@@ -121,8 +121,8 @@ class ClosedBook:
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
-    def search(self, question: Question, documents: Sequence[str]) -> list[str]:
-        return []
+    def search(self, question: Question, documents: Sequence[str]) -> None:
+        return None
 
     def answer(self, question: Question, documents: Sequence[str]) -> Reply:
         start = time.perf_counter()

@@ -73,7 +73,7 @@ PUBLIC = {
     },
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",
-        "open_workspace", "snapshots", "tuned_for",
+        "open_workspace", "prompt_writer", "snapshots", "tuned_for",
     },
     "assistant.backends.llama.cells": {
         "Cells", "ForeignState", "Kind", "Layout", "blank", "build", "head_of", "parse",
@@ -87,7 +87,8 @@ PUBLIC = {
     "assistant.backends.llama.measuring": {"tune"},
     "assistant.backends.llama.model": {"LlamaModel"},
     "assistant.backends.llama.weights": {
-        "Weights", "build", "build_features", "describe", "keep_layout", "may_lay_out", "uses_gpu",
+        "Weights", "build", "build_features", "describe", "keep_layout", "may_lay_out",
+        "template_of", "uses_gpu",
     },
     "assistant.models.tuning": {"Tuned", "Tuning", "Tunings"},
     "assistant.backends.memory": {"ExactIndex"},

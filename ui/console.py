@@ -48,8 +48,8 @@ ANSWER_FIGURES = {
     "correct": "correct",
     "exact": "exact",
     "f1": "F1",
-    "in_language": "in language",
-    "citation_precision": "cited right",
+    "in_language": "in lang",
+    "citation_precision": "cited",
     "verified": "verified",
 }
 PAGES = 100  # of a report, by which speeds become something to imagine
@@ -379,7 +379,7 @@ def _figures(
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
     count = "answered" if "correct" in names else "n"
     table.add_column("", no_wrap=True)
-    for heading in (count, *names.values()):
+    for heading in ("n", *names.values()):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, group in groups.items():
         if group.get(count):

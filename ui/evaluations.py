@@ -16,6 +16,7 @@ from assistant.wiring import (
     keep_layout,
     model_shelf,
     open_workspace,
+    prompt_writer,
     tuned_for,
 )
 from evaluation.comparing import compare
@@ -140,6 +141,7 @@ def _llamaindex(run: Run, settings: Settings) -> System:
     chat, embedder = (shelf.find(m.name) for m in (run.workspace.model, run.workspace.embedder))
     parts = Parts(
         gguf=chat.path if run.answers else None,
+        prompt=prompt_writer(chat),
         embedder=embedder.path,
         query_prefix=embedder.entry.query_prefix,
         passage_prefix=embedder.entry.passage_prefix,

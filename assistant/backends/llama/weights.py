@@ -95,6 +95,17 @@ def describe(path: Path) -> GgufFacts:
         )
 
 
+def template_of(path: Path) -> str:
+    """Return the chat template of a model file, "" when it has none.
+
+    Raises:
+        UnusableModel: llama.cpp cannot read it.
+    """
+    with _vocabulary_of(path) as model:
+        template = lc.llama_model_chat_template(model, None)
+        return template.decode("utf-8", "replace") if template else ""
+
+
 class Weights:
     """One loaded GGUF file."""
 
