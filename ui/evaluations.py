@@ -103,7 +103,7 @@ def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) ->
 def _results(run: Run, options: argparse.Namespace, settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield the figures of each system that is asked, printed as a table."""
     for system in _systems(run, options, settings):
-        rows = _asked(run, system, answers=not isinstance(system, Dense | Words))
+        rows = _asked(run, system)
         summed = report(rows)
         console.evaluation(f"{run.data.name}, {system.name}", summed)
         yield {
@@ -152,15 +152,17 @@ def _llamaindex(run: Run, settings: Settings) -> System:
         return LlamaIndex(run.data.texts, run.library.ids, parts, run.folder / "llamaindex", show)
 
 
-def _asked(run: Run, system: System, *, answers: bool) -> list[Row]:
+def _asked(run: Run, system: System) -> list[Row]:
     """Ask all questions; what an interrupted run found is kept until all are asked."""
-    wanted = run.answers if answers else frozenset()
-    asked = [q for q in run.questions if q.id in wanted] if wanted else list(run.questions)
-    name = f"{system.name}-{run.workspace.model.name}-{sources_hash()}.jsonl"
+    answered = frozenset[str]() if isinstance(system, Dense | Words) else run.answers
+    searches = not isinstance(system, ClosedBook)
+    asked = [q for q in run.questions if searches or q.id in answered]
+    facts = (system.name, run.workspace.model.name, str(len(answered)), sources_hash())
+    name = f"{'-'.join(facts)}.jsonl"
     kept = run.folder / name.replace(" ", "-")
     rows = []
     with console.counting(f"{run.data.name}, {system.name}") as show:
-        for row in evaluate(run.data, asked, system, run.library, answers=wanted, kept=kept):
+        for row in evaluate(run.data, asked, system, run.library, answers=answered, kept=kept):
             rows.append(row)
             show(len(rows), len(asked))
     kept.unlink(missing_ok=True)
