@@ -241,6 +241,16 @@ def closed_book_messages(question: str, language: str) -> list[Message]:
     return [Message(Role.USER, question_text(question, language))]
 
 
+def question_messages(text: str, language: str) -> list[Message]:
+    """Return the conversation that asks for a question which the text answers."""
+    order = (
+        f"Write one question in {name_of(language)} that a reader of this text can answer: about "
+        "a figure, a name or a fact in it. Below it, write the answer in a few words, copied "
+        "from the text. Two lines, nothing else:\nQuestion: …?\nAnswer: …"
+    )
+    return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), Message(Role.USER, order)]
+
+
 def _conversation(text: str, history: Sequence[Message], asked: str) -> list[Message]:
     return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), *history, Message(Role.USER, asked)]
 

@@ -105,6 +105,7 @@ PUBLIC = {
     "evaluation.scoring": {"exact", "f1", "holds", "mean", "plain", "ranking"},
     "evaluation.systems": {"ClosedBook", "Dense", "Quipu", "Reply", "System", "Words"},
     "evaluation.taking_in": {"take_in"},
+    "evaluation.writing": {"write_set"},
     "ui.cli": {"main", "parser", "run"},
     "ui.evaluations": {"Run", "run"},
     "ui.telling": {"by_document", "duration", "plan_facts", "stage_text"},

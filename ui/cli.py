@@ -241,6 +241,18 @@ def _add_evaluating(commands: Commands) -> None:
         "--baseline", choices=["llamaindex"], help="ask another system the same questions"
     )
     evaluate.add_argument(
+        "--from-docs",
+        nargs="+",
+        metavar="DOC",
+        help="write the data set first, with questions about these documents of the library",
+    )
+    evaluate.add_argument(
+        "--questions", type=int, default=20, metavar="N", help="to write; default: 20"
+    )
+    evaluate.add_argument(
+        "--languages", default="en,es,fr", metavar="CODES", help="of them; default: en,es,fr"
+    )
+    evaluate.add_argument(
         "--compare", nargs=2, type=Path, metavar="FILE", help="tell two results apart"
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from assistant import languages
 from assistant.errors import UsageError
 from assistant.settings import Settings
 from assistant.wiring import (
@@ -25,6 +26,7 @@ from evaluation.evaluating import Library, Row, evaluate, report
 from evaluation.recording import sources_hash, surroundings
 from evaluation.systems import ClosedBook, Dense, Quipu, System, Words
 from evaluation.taking_in import take_in
+from evaluation.writing import write_set
 from ui import console
 
 FOLDER = "evaluations"  # in the home: libraries made of data sets
@@ -54,6 +56,8 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         return console.differences(compare(before, after))
     if not options.datasets:
         raise UsageError("Name the folder of a data set, or two results behind --compare.")
+    if options.from_docs:
+        _write(options, settings)
     found = [
         result
         for folder in options.datasets
@@ -63,6 +67,32 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         written = json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=1)
         options.json.write_text(f"{written}\n", encoding="utf-8")
         print(f"The figures are in {options.json}.")
+
+
+def _write(options: argparse.Namespace, settings: Settings) -> None:
+    """Write a data set about documents of the library, unless its folder is there."""
+    (folder,) = options.datasets if len(options.datasets) == 1 else (None,)
+    if folder is None:
+        raise UsageError("--from-docs writes one data set: name one folder for it.")
+    if (folder / "questions.jsonl").exists():
+        print(f"{folder} is there already: its questions are asked again.")
+        return
+    workspace = open_workspace(settings)
+    documents = [workspace.library.document(reference) for reference in options.from_docs]
+    codes = [languages.check(code) for code in options.languages.split(",")]
+    with console.counting("writing questions") as show:
+        count = write_set(
+            folder,
+            documents,
+            store=workspace.library,
+            model=workspace.model,
+            languages=codes,
+            count=options.questions,
+            report=show,
+        )
+    if not count:
+        raise UsageError("The model wrote no question that can be used: try a larger model.")
+    print(f"{count} questions are in {folder}.")
 
 
 def _result(path: Path) -> dict[str, Any]:
