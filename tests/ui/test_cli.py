@@ -211,3 +211,40 @@ def test_ctrl_c_ends_with_one_word(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (1, "quipu: Stopped.\n")
+
+
+# evaluations
+
+
+def test_nothing_to_evaluate_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert quipu("eval") == 1
+    assert sentence(capsys).startswith("quipu: Name the folder of a data set")
+
+
+def test_a_folder_that_is_no_data_set_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert quipu("eval", str(tmp_path)) == 1
+    assert "there is no docs.jsonl" in sentence(capsys)
+
+
+def test_comparing_needs_two_results(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = tmp_path / "a.json"
+    result.write_text('{"rows": []}', encoding="utf-8")
+    assert quipu("eval", "--compare", str(result), str(tmp_path / "lost.json")) == 1
+    assert sentence(capsys).startswith(f"quipu: {tmp_path / 'lost.json'} holds no figures")
+
+
+def test_differences_are_printed_with_their_interval(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, value in (("a", 0.0), ("b", 1.0)):
+        rows = [
+            {"id": str(n), "lang": "es", "doc_lang": "en", "figures": {"recall@5": value}}
+            for n in range(30)
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    assert quipu("eval", "--compare", *(str(tmp_path / f"{name}.json") for name in "ab")) == 0
+    out = capsys.readouterr().out
+    assert "+1.000" in out
+    assert "*" in out
