@@ -52,16 +52,15 @@ class Run:
 def run(options: argparse.Namespace, settings: Settings) -> None:
     """Evaluate every data set that is named, or compare two results."""
     if options.compare:
-        before, after = map(_result, options.compare)
+        before, after = map(_read, options.compare)
         return console.differences(compare(before, after))
     if not options.datasets:
         raise UsageError("Name the folder of a data set, or two results behind --compare.")
     if options.from_docs:
         _write(options, settings)
     found = [
-        result
+        _result_of(_prepared(load(folder), options, settings), options, settings)
         for folder in options.datasets
-        for result in _results(_prepared(load(folder), options, settings), options, settings)
     ]
     if options.json:
         written = json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=1)
@@ -95,7 +94,7 @@ def _write(options: argparse.Namespace, settings: Settings) -> None:
     print(f"{count} questions are in {folder}.")
 
 
-def _result(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     """Return what an earlier run wrote."""
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -130,21 +129,26 @@ def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) ->
     return Run(data, questions, asked, folder, workspace, library)
 
 
-def _results(run: Run, options: argparse.Namespace, settings: Settings) -> Iterator[dict[str, Any]]:
-    """Yield the figures of each system that is asked, printed as a table."""
-    for system in _systems(run, options, settings):
-        rows = _asked(run, system)
-        summed = report(rows)
-        console.evaluation(f"{run.data.name}, {system.name}", summed)
-        yield {
-            "set": run.data.name,
-            "system": system.name,
-            **surroundings(engine_features()),
-            "model": run.workspace.model.name if run.answers else None,
-            "embedder": run.workspace.embedder.name,
-            **summed,
-            "rows": [asdict(row) for row in rows],
-        }
+def _result_of(run: Run, options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Return the figures of Quipu, and beside them those of the others that were asked."""
+    asked = (_figures(run, system) for system in _systems(run, options, settings))
+    mine, *others = asked
+    return {
+        "set": run.data.name,
+        **surroundings(engine_features()),
+        "model": run.workspace.model.name if run.answers else None,
+        "embedder": run.workspace.embedder.name,
+        **mine,
+        "beside": others,
+    }
+
+
+def _figures(run: Run, system: System) -> dict[str, Any]:
+    """Return what came of all questions, and print it as a table."""
+    rows = _asked(run, system)
+    summed = report(rows)
+    console.evaluation(f"{run.data.name}, {system.name}", summed)
+    return {"system": system.name, **summed, "rows": [asdict(row) for row in rows]}
 
 
 def _systems(run: Run, options: argparse.Namespace, settings: Settings) -> Iterator[System]:
