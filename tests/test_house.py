@@ -84,7 +84,7 @@ PUBLIC = {
     "assistant.backends.lazy": {"LazyEmbedder", "LazyModel"},
     "assistant.backends.library": {"Library"},
     "assistant.backends.llama.context": {"Context", "Kept", "common"},
-    "assistant.backends.llama.measuring": {"tune"},
+    "assistant.backends.llama.measuring": {"line", "tune"},
     "assistant.backends.llama.model": {"LlamaModel"},
     "assistant.backends.llama.weights": {
         "Weights", "build", "build_features", "describe", "keep_layout", "may_lay_out",

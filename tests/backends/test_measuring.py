@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.backends.llama.measuring import tune
+from assistant.backends.llama.measuring import DEPTH, line, tune
 from assistant.backends.llama.weights import uses_gpu
 from assistant.models.hardware import is_busy, measure
 from assistant.models.tuning import VERSION, Tuned, Tuning, Tunings
@@ -21,6 +21,20 @@ def test_a_model_gets_speeds_and_settings(tiny_llama_path: Path) -> None:
     assert 0 < tuned.speeds.read_s < tuned.speeds.write_s  # tokens read together cost less
     assert tuned.speeds.read_deeper_s >= 0
     assert 0 < tuned.speeds.restore_s < tuned.speeds.read_s
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "expected"),
+    [
+        (0.01, 0.01 + 1e-6 * DEPTH, (0.01 - 1e-6 * 100, 1e-6)),
+        (0.01, 0.005, (0.01, 0.0)),
+        (0.01, 100.0, (0.005, 5e-5)),
+    ],
+)
+def test_whatever_was_measured_tokens_take_some_time(
+    near: float, far: float, expected: tuple[float, float]
+) -> None:
+    assert line(near, far, at=100) == pytest.approx(expected)
 
 
 def test_what_was_measured_is_kept_for_the_same_facts_alone(tmp_path: Path) -> None:

@@ -106,15 +106,28 @@ def _speeds(context: Context) -> Speeds:
     context.place([kept], list(range(DEPTH)))
     restore = (time.perf_counter() - start) / DEPTH
     deep, deep_write = _times(context, sample)
-    read_deeper = max(0.0, (deep - flat) / count / DEPTH)
-    write_deeper = max(0.0, (deep_write - flat_write) / DEPTH)
+    read, read_deeper = line(flat / count, deep / count, at=count / 2)
+    write, write_deeper = line(flat_write, deep_write, at=count)
     return Speeds(
-        read_s=flat / count - read_deeper * count / 2,
+        read_s=read,
         read_deeper_s=read_deeper,
-        write_s=flat_write - write_deeper * count,
+        write_s=write,
         write_deeper_s=write_deeper,
         restore_s=restore,
     )
+
+
+def line(near: float, far: float, *, at: float) -> tuple[float, float]:
+    """Return the seconds of a token at depth 0, and what each token of depth adds.
+
+    Disturbed measurements may say anything: what depth adds is at least nothing, and at most half
+    of what was measured near the beginning.
+
+    Args:
+        near, far: seconds of a token at depth `at`, and `DEPTH` deeper.
+    """
+    slope = min(max(0.0, (far - near) / DEPTH), near / 2 / at)
+    return near - slope * at, slope
 
 
 def _sample_tokens(context: Context) -> int:
