@@ -26,7 +26,7 @@ BETWEEN_SHARE: Final = 0.7
 MEANING: Final = 2.5
 OWN_WORDS: Final = 0.3
 SHARED_WORDS: Final = 0.2
-OWN_LANGUAGE: Final = 0.085  # what texts in the question's language are nearer for no reason
+OWN_LANGUAGE: Final = 0.07  # what texts in the question's language are nearer for no reason
 WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
 
 Found: TypeAlias = dict[tuple[str, int], Passage]  # by document and ordinal
