@@ -91,6 +91,8 @@ def evaluate(
         row = known.get(question.id)
         if row is None:
             row = _row(data, question, system, library, answer=question.id in answers)
+            if row is None:
+                continue
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
         yield row
@@ -98,7 +100,8 @@ def evaluate(
 
 def _row(
     data: DataSet, question: Question, system: System, library: Library, *, answer: bool
-) -> Row:
+) -> Row | None:
+    """Return what came of a question; None when the system neither searches nor answers it."""
     within = library.searched(data, question)
     start = time.perf_counter()
     found = system.search(question, within)
@@ -108,7 +111,7 @@ def _row(
         figures |= ranking(found, [library.ids[question.key]])
     reply = system.answer(question, within) if answer else None
     if reply is None:
-        return _row_of(question, figures, seconds)
+        return _row_of(question, figures, seconds) if found is not None else None
     if question.answerable:
         figures |= answer_figures(reply, question, library.page)
     seconds |= {"ttft": reply.ttft_s, "total": reply.total_s}

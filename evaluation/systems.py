@@ -47,7 +47,9 @@ class System(Protocol):
         """
         ...
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply: ...
+    def answer(self, question: Question, documents: Sequence[str]) -> Reply | None:
+        """Return the reply; None when it only searches."""
+        ...
 
 
 class Quipu:
@@ -92,8 +94,8 @@ class Dense:
         within = documents or None
         return _documents(self._store.search_vectors(query, limit=CANDIDATES, documents=within))
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply:
-        raise NotImplementedError("a search alone does not answer")
+    def answer(self, question: Question, documents: Sequence[str]) -> None:
+        return None
 
 
 class Words:
@@ -109,8 +111,8 @@ class Words:
         found = self._store.search_words(question.question, limit=CANDIDATES, documents=within)
         return _documents(found)
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply:
-        raise NotImplementedError("a search alone does not answer")
+    def answer(self, question: Question, documents: Sequence[str]) -> None:
+        return None
 
 
 class ClosedBook:

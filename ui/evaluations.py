@@ -188,16 +188,14 @@ def _llamaindex(run: Run, settings: Settings) -> System:
 
 def _asked(run: Run, system: System) -> list[Row]:
     """Ask all questions; what an interrupted run found is kept until all are asked."""
-    answered = frozenset[str]() if isinstance(system, Dense | Words) else run.answers
-    searches = not isinstance(system, ClosedBook)
-    asked = [q for q in run.questions if searches or q.id in answered]
-    facts = (system.name, run.workspace.model.name, str(len(answered)), sources_hash())
-    name = f"{'-'.join(facts)}.jsonl"
-    kept = run.folder / name.replace(" ", "-")
+    facts = (system.name, run.workspace.model.name, str(len(run.answers)), sources_hash())
+    kept = run.folder / f"{'-'.join(facts)}.jsonl".replace(" ", "-")
     rows = []
     with console.counting(f"{run.data.name}, {system.name}") as show:
-        for row in evaluate(run.data, asked, system, run.library, answers=answered, kept=kept):
+        for row in evaluate(
+            run.data, run.questions, system, run.library, answers=run.answers, kept=kept
+        ):
             rows.append(row)
-            show(len(rows), len(asked))
+            show(len(rows), len(run.questions))
     kept.unlink(missing_ok=True)
     return rows

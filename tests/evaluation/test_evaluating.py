@@ -107,6 +107,20 @@ def test_the_scope_of_the_set_is_searched(
     assert system.asked == [("arches", within)]
 
 
+@dataclass
+class Silent(Scripted):
+    """A system that neither searches nor answers."""
+
+    def search(self, question: Question, documents: Sequence[str]) -> None:  # type: ignore[override]
+        return None
+
+
+def test_a_system_without_search_has_rows_of_what_it_answers_alone(tmp_path: Path) -> None:
+    found = rows(tmp_path, Silent(REPLIES), answers=frozenset({"mill"}))
+    assert [row.id for row in found] == ["mill"]
+    assert "mrr" not in found[0].figures
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     kept, first = tmp_path / "rows.jsonl", Scripted()
     before = next(iter(evaluate(DATA, QUESTIONS, first, LIBRARY, kept=kept)))
