@@ -126,8 +126,8 @@ class Citer:
         citation = self.cite(sentence, named)
         if sentence.strip():
             self._claims += 1
-        if sentence.strip() and (citation is None or not citation.supported):
-            self._unsupported.append(sentence.strip())
+            if citation is None or not citation.supported:
+                self._unsupported.append(sentence.strip())
         if citation is None:
             return ""
         self._citations.append(citation)

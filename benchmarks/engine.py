@@ -18,12 +18,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import psutil
 
 BENCHMARKS = Path(__file__).parent
 QUESTION_LANGUAGES = ("es", "fr", "de", "en")
@@ -347,28 +344,18 @@ def line(row: Row) -> str:
 
 def keep(rows: list[Row], options: argparse.Namespace) -> None:
     from assistant.backends.llama.weights import build, build_features
-    from assistant.models.hardware import measure
+    from evaluation.recording import surroundings
 
-    machine = measure()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=BENCHMARKS
-    ).stdout.strip()
     record = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
-        "machine": {
-            "processor": machine.processor,
-            "cores": machine.cores,
-            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        },
-        "llama.cpp": {"build": build(), "features": " ".join(build_features())},
+        **surroundings(build_features()),
+        "llama.cpp": build(),
         "model": options.model,
         "rounds": options.rounds,
         "rows": [asdict(row) for row in rows],
     }
     folder = BENCHMARKS / "results"
     folder.mkdir(exist_ok=True)
-    path = folder / f"engine-{record['date']}-{commit}.json"
+    path = folder / f"engine-{record['date']}-{record['commit']}.json"
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"kept in {path.relative_to(BENCHMARKS.parent)}")
 

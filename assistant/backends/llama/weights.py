@@ -102,8 +102,7 @@ def template_of(path: Path) -> str:
         UnusableModel: llama.cpp cannot read it.
     """
     with _vocabulary_of(path) as model:
-        template = lc.llama_model_chat_template(model, None)
-        return template.decode("utf-8", "replace") if template else ""
+        return _template(model)
 
 
 class Weights:
@@ -126,8 +125,7 @@ class Weights:
         params.n_gpu_layers = gpu_layers
         self.handle = _load(path, params)
         self._vocabulary = lc.llama_model_get_vocab(self.handle)
-        template = lc.llama_model_chat_template(self.handle, None)
-        self.template = template.decode("utf-8", "replace") if template else ""
+        self.template = _template(self.handle)
         self.vocabulary_size = int(lc.llama_vocab_n_tokens(self._vocabulary))
         self.bos = int(lc.llama_vocab_bos(self._vocabulary))
         self.eos = int(lc.llama_vocab_eos(self._vocabulary))
@@ -177,6 +175,11 @@ def _vocabulary_of(path: Path) -> Iterator[Any]:
         yield model
     finally:
         lc.llama_model_free(model)
+
+
+def _template(model: Any) -> str:
+    template = lc.llama_model_chat_template(model, None)
+    return template.decode("utf-8", "replace") if template else ""
 
 
 def _load(path: Path, params: Any) -> Any:
