@@ -13,7 +13,7 @@ from assistant import languages
 from assistant.answering import Answerer, Reply, Run
 from assistant.citing import without_markers
 from assistant.errors import Cancelled as Stopped
-from assistant.errors import EmptyLibrary, EmptyQuestion
+from assistant.errors import EmptyLibrary, EmptyQuestion, NothingLeft
 from assistant.gathering import NO_WISH, Asked, Gatherer, Wish
 from assistant.noting import NoteTaker
 from assistant.prompting import (
@@ -27,9 +27,11 @@ from assistant.reading import Reader
 from assistant.rewriting import stands_alone, usable
 from assistant.summarizing import Length, Summarizer
 from assistant.types import (
+    NO_FILTERS,
     Answer,
     ContextMode,
     ContextPlan,
+    Filters,
     Message,
     Passage,
     Piece,
@@ -64,6 +66,7 @@ class Assistant:
         language: str | None = None,
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
+        filters: Filters = NO_FILTERS,
         wish: Wish = NO_WISH,
         cancelled: Cancelled = never,
     ) -> Iterator[Event]:
@@ -73,14 +76,15 @@ class Assistant:
             language: of the answer; None takes the question's.
             documents: ids, titles or file names to answer from; none means all.
             history: the conversation so far, question and reply in turn.
+            filters: what of these documents is searched.
             wish: how the documents shall reach the model, and in what time.
 
         Raises:
             EmptyQuestion, EmptyLibrary, UnknownLanguage, UnknownDocument, AmbiguousDocument,
-            ModelError.
+            NothingLeft, ModelError.
             assistant.errors.Cancelled: `cancelled` said so.
         """
-        asked = self._asked(question, language, documents, history)
+        asked = self._asked(question, language, documents, history, filters)
         run = Run(asked.question, asked.language, cancelled)
         with self._queue.ticket() as ticket:
             yield from waiting(ticket, cancelled)
@@ -102,27 +106,33 @@ class Assistant:
         language: str | None = None,
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
+        filters: Filters = NO_FILTERS,
         wish: Wish = NO_WISH,
     ) -> ContextPlan:
         """Return the plan that `ask` would follow; nothing is read for it.
 
         Raises: as `ask`.
         """
-        asked = self._asked(question, language, documents, history)
+        asked = self._asked(question, language, documents, history, filters)
         packing = self._gatherer.plan(asked, wish)
         if packing.plan.mode is ContextMode.HIERARCHICAL:
             return packing.plan
         return self._answerer.exact(packing, asked.question, asked.language).plan
 
     def search(
-        self, question: str, *, documents: Sequence[str] = (), limit: int = 10
+        self,
+        question: str,
+        *,
+        documents: Sequence[str] = (),
+        filters: Filters = NO_FILTERS,
+        limit: int = 10,
     ) -> list[Passage]:
         """Return the passages that a question finds, best first; no model answers.
 
         Raises:
-            EmptyQuestion, EmptyLibrary, UnknownDocument, AmbiguousDocument.
+            EmptyQuestion, EmptyLibrary, UnknownDocument, AmbiguousDocument, NothingLeft.
         """
-        return self._gatherer.search(self._asked(question, None, documents, ()), limit)
+        return self._gatherer.search(self._asked(question, None, documents, (), filters), limit)
 
     def answer(
         self,
@@ -131,11 +141,17 @@ class Assistant:
         language: str | None = None,
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
+        filters: Filters = NO_FILTERS,
         wish: Wish = NO_WISH,
     ) -> Answer:
         """Return the answer at once; see `ask`."""
         events = self.ask(
-            question, language=language, documents=documents, history=history, wish=wish
+            question,
+            language=language,
+            documents=documents,
+            history=history,
+            filters=filters,
+            wish=wish,
         )
         return next(event for event in events if isinstance(event, Answer))
 
@@ -200,6 +216,7 @@ class Assistant:
         language: str | None,
         documents: Sequence[str],
         history: Sequence[Message],
+        filters: Filters,
     ) -> Asked:
         """Return the question, checked."""
         question = question.strip()
@@ -212,7 +229,10 @@ class Assistant:
             raise EmptyLibrary
         by_id = {document.id: document for document in every}
         chosen = [by_id.get(given) or self._store.document(given) for given in documents]
-        return Asked(question, asked_in, wanted, tuple(chosen or every), tuple(history))
+        left = tuple(filter(filters.takes, chosen or every))
+        if not left:
+            raise NothingLeft
+        return Asked(question, asked_in, wanted, left, tuple(history), filters)
 
     def _note_taker(self) -> NoteTaker:
         return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)

@@ -6,6 +6,7 @@
     │   ├── EmptyLibrary
     │   ├── UnknownDocument
     │   ├── AmbiguousDocument
+    │   ├── NothingLeft
     │   ├── UnknownLanguage
     │   └── UnusableDataSet
     ├── DocumentError             one file could not be taken in
@@ -68,6 +69,13 @@ class AmbiguousDocument(UsageError):
     def __init__(self, reference: str, titles: Sequence[str]) -> None:
         names = ", ".join(titles)
         super().__init__(f"{reference!r} matches several documents ({names}): give more of the id.")
+
+
+class NothingLeft(UsageError):
+    def __init__(self) -> None:
+        super().__init__(
+            "No document is left to search: choose other languages, dates or pages, or documents."
+        )
 
 
 class UnknownLanguage(UsageError):

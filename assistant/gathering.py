@@ -17,9 +17,11 @@ from assistant.protocols import Cancelled, Embedder, LanguageModel, Store
 from assistant.reading import Reader, Section, pages_text
 from assistant.retrieving import Retriever
 from assistant.types import (
+    NO_FILTERS,
     Chunk,
     ContextMode,
     Document,
+    Filters,
     Message,
     Passage,
     Point,
@@ -56,6 +58,7 @@ class Asked:
     Attributes:
         asked_in: language of the question.
         language: of the answer.
+        documents: that the filters take.
     """
 
     question: str
@@ -63,6 +66,7 @@ class Asked:
     language: str
     documents: tuple[Document, ...]
     history: tuple[Message, ...] = ()
+    filters: Filters = NO_FILTERS
 
 
 class Gatherer:
@@ -102,7 +106,10 @@ class Gatherer:
     def search(self, asked: Asked, limit: int) -> list[Passage]:
         """Return at most so many passages, best first."""
         return self._retriever.retrieve(
-            asked.question, asked.asked_in, limit=limit, documents=asked.documents
+            *(asked.question, asked.asked_in),
+            limit=limit,
+            documents=asked.documents,
+            filters=asked.filters,
         )
 
     def gather(
@@ -111,7 +118,7 @@ class Gatherer:
         """Yield stages while missing notes are taken; return the packing with all it wants."""
         if packing.plan.mode is not ContextMode.HIERARCHICAL:
             return packing
-        sections = self._sections(asked.documents)
+        sections = self._sections(asked)
         points: list[tuple[Document, Section, tuple[Point, ...]]] = []
         for number, (document, section) in enumerate(sections):
             yield Stage(StageName.SUMMARISING, number, len(sections), pages_text(section.pages))
@@ -128,14 +135,14 @@ class Gatherer:
 
     def _mode(self, asked: Asked) -> ContextMode:
         """Return the mode that suits the question best, however long it takes."""
-        if self._text_tokens(asked.documents, self._model.whole_tokens) is not None:
+        if self._text_tokens(asked, self._model.whole_tokens) is not None:
             return ContextMode.WHOLE
         if self._overviews.asked_for(asked.question):
             return ContextMode.HIERARCHICAL
         return ContextMode.PACKED
 
     def _whole(self, asked: Asked, limits: Limits, wish: Wish) -> Packing:
-        every = self._every(asked.documents)
+        every = self._every(asked)
         room = replace(limits, passages=limits.window, fresh=limits.window)
         packing = self._packed(asked, every, room, Reason.ASKED if wish.mode else Reason.FITS)
         plan = packing.plan
@@ -157,7 +164,7 @@ class Gatherer:
             count=self._model.count,
             limits=limits,
         )
-        sections = self._sections(asked.documents)
+        sections = self._sections(asked)
         tokens = len(sections) * NOTES_A_SECTION * TOKENS_PER_POINT
         ledger = {**empty.plan.ledger, "documents": tokens}
         plan = replace(empty.plan, mode=ContextMode.HIERARCHICAL, reason=reason, ledger=ledger)
@@ -186,22 +193,29 @@ class Gatherer:
     def _search(self, asked: Asked, limits: Limits) -> list[Passage]:
         return self.search(asked, max(1, round(limits.passages / PASSAGE_TOKENS)))
 
-    def _every(self, documents: Sequence[Document]) -> list[Passage]:
+    def _every(self, asked: Asked) -> list[Passage]:
         return [
             Passage(chunk, document, score=1.0)
-            for document in documents
+            for document in asked.documents
             for chunk in self._store.chunks(document.id)
+            if asked.filters.takes_chunk(chunk)
         ]
 
-    def _text_tokens(self, documents: Sequence[Document], most: int) -> int | None:
+    def _text_tokens(self, asked: Asked, most: int) -> int | None:
         """Return the tokens of all text, or None when they are more than that."""
-        if sum(document.word_count for document in documents) * WORD_TOKENS > most:
+        words = sum(document.word_count for document in asked.documents)
+        if asked.filters.pages is None and words * WORD_TOKENS > most:
             return None
-        tokens = sum(self._model.count(chunk_text(p.chunk)) for p in self._every(documents))
+        tokens = sum(self._model.count(chunk_text(p.chunk)) for p in self._every(asked))
         return tokens if tokens <= most else None
 
-    def _sections(self, documents: Sequence[Document]) -> list[tuple[Document, Section]]:
-        return [(d, section) for d in documents for section in self._reader.sections(d)]
+    def _sections(self, asked: Asked) -> list[tuple[Document, Section]]:
+        return [
+            (document, section)
+            for document in asked.documents
+            for section in self._reader.sections(document)
+            if any(map(asked.filters.takes_chunk, section.chunks))
+        ]
 
     def _notes_s(self, sections: Sequence[tuple[Document, Section]]) -> float:
         """Return the seconds that it takes to write the notes that are missing."""

@@ -184,7 +184,11 @@ class Store(Protocol):
     """The library as the assistant reads it."""
 
     def open(self) -> None:
-        """Make ready for searching what is not ready yet; the first search would otherwise."""
+        """Make ready for searching what is not ready yet; whoever searches begins with it.
+
+        Raises:
+            WrongEmbedder: its vectors are of another embedding model.
+        """
         ...
 
     def documents(self) -> list[Document]: ...

@@ -7,6 +7,7 @@ text that shares the question's language is near to it whether or not it is righ
 Measured in docs/quality.md.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
@@ -15,7 +16,7 @@ import numpy as np
 
 from assistant.centring import Centring
 from assistant.protocols import Embedder, Store
-from assistant.types import Document, Passage, Vector
+from assistant.types import NO_FILTERS, Document, Filters, Passage, Vector
 
 POOL: Final = 20  # candidates of each language by meaning, and as many by words
 NEIGHBOURS: Final = 10  # next best ones that a candidate is held against
@@ -27,7 +28,12 @@ MEANING: Final = 2.5
 OWN_WORDS: Final = 0.3
 SHARED_WORDS: Final = 0.2
 OWN_LANGUAGE: Final = 0.07  # what texts in the question's language are nearer for no reason
+EVERY: Final = 1_000_000  # passages of the pages asked for
+# What two passages have in common that say the same: of their words, and all their figures.
+SAME_WORDS: Final = 0.9
 WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
+
+WORD: Final = re.compile(r"\w+")
 
 Found: TypeAlias = dict[tuple[str, int], Passage]  # by document and ordinal
 
@@ -48,6 +54,14 @@ class _Group:
     between: Vector
 
 
+@dataclass(frozen=True)
+class _Search:
+    """How many passages of a language are looked at, and on which pages."""
+
+    limit: int
+    filters: Filters
+
+
 class Retriever:
     """Searches a library for what a question asks."""
 
@@ -57,47 +71,81 @@ class Retriever:
         self._centring = Centring(embedder)
 
     def retrieve(
-        self, question: str, language: str, *, limit: int, documents: Sequence[Document]
+        self,
+        question: str,
+        language: str,
+        *,
+        limit: int,
+        documents: Sequence[Document],
+        filters: Filters = NO_FILTERS,
     ) -> list[Passage]:
         """Return at most `limit` passages, best first.
 
         Args:
             language: of the question.
             documents: to search in.
+            filters: whose pages the passages stand on; documents were filtered before.
         """
-        spoken: dict[str, list[str]] = {}
+        self._store.open()
+        spoken: dict[str, list[Document]] = {}
         for document in documents:
-            spoken.setdefault(document.language, []).append(document.id)
+            spoken.setdefault(document.language, []).append(document)
         query = self._embedder.embed_queries([question])[0]
-        limit_each = max(POOL, limit)
-        worded = self._by_words(question, language, spoken, limit_each)
+        each = _Search(max(POOL, limit), filters)
+        worded = self._by_words(question, language, spoken, each)
         found = []
-        for code, ids in spoken.items():
-            near = self._store.search_vectors(query, limit=limit_each, documents=ids)
+        for code, written in spoken.items():
+            near = self._by_meaning(query, written, each)
             if group := self._group(query, (language, code), near, worded.get(code, [])):
                 found.append(group)
         ranked = sorted(_scored(found), key=lambda passage: -passage.score)
-        return (_with_best_word(ranked, found[0]) if len(found) == 1 else ranked)[:limit]
+        if len(found) == 1:
+            ranked = _with_best_word(ranked, found[0])
+        return without_copies(ranked, limit)
+
+    def _by_meaning(
+        self, query: Vector, documents: Sequence[Document], search: _Search
+    ) -> list[Passage]:
+        """Return the passages whose vectors are nearest; of a few pages, each is compared."""
+        if search.filters.pages is None:
+            ids = [document.id for document in documents]
+            return self._store.search_vectors(query, limit=search.limit, documents=ids)
+        on_pages = [
+            Passage(chunk, document, score=0.0)
+            for document in documents
+            for chunk in self._store.chunks(document.id)
+            if search.filters.takes_chunk(chunk)
+        ]
+        if not on_pages:
+            return []
+        cosines = self._store.vectors(on_pages) @ query  # (n, dim) @ (dim,) -> (n,)
+        best = np.argsort(-cosines, kind="stable")[: search.limit]
+        return [replace(on_pages[i], score=float(cosines[i])) for i in best]
 
     def _by_words(
-        self, question: str, language: str, spoken: Mapping[str, Sequence[str]], limit: int
+        self,
+        question: str,
+        language: str,
+        spoken: Mapping[str, Sequence[Document]],
+        search: _Search,
     ) -> dict[str, list[Passage]]:
         """Return passages of each language by the words they share with the question."""
-        own = list(spoken.get(language, ()))
-        foreign = [i for code, ids in spoken.items() if code != language for i in ids]
-        many = limit * len(spoken)
-        found = [
-            *(self._store.search_words(question, limit=limit, documents=own) if own else ()),
-            *(
-                self._store.search_words(question, limit=many, documents=foreign, shared=True)
-                if foreign
-                else ()
-            ),
-        ]
+        own = [document.id for document in spoken.get(language, ())]
+        foreign = [d.id for code, each in spoken.items() if code != language for d in each]
+        found: list[Passage] = []
+        for ids, many in ((own, 1), (foreign, len(spoken))):
+            if ids:
+                found += self._store.search_words(
+                    question,
+                    limit=EVERY if search.filters.pages else many * search.limit,
+                    documents=ids,
+                    shared=ids is foreign,
+                )
         grouped: dict[str, list[Passage]] = {}
         for passage in found:
-            grouped.setdefault(passage.document.language, []).append(passage)
-        return {code: passages[:limit] for code, passages in grouped.items()}
+            if search.filters.takes_chunk(passage.chunk):
+                grouped.setdefault(passage.document.language, []).append(passage)
+        return {code: passages[: search.limit] for code, passages in grouped.items()}
 
     def _group(
         self,
@@ -125,6 +173,26 @@ class Retriever:
             within=self._centring.compare(query, vectors, *languages, share=WITHIN_SHARE),
             between=self._centring.compare(query, vectors, *languages, share=BETWEEN_SHARE),
         )
+
+
+def without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
+    """Return at most `limit` passages, none of which says what a better one says already."""
+    kept: list[tuple[Passage, frozenset[str]]] = []
+    for passage in ranked:
+        words = frozenset(WORD.findall(passage.chunk.text.lower()))
+        if not any(_same(words, others) for _, others in kept):
+            kept.append((passage, words))
+            if len(kept) == limit:
+                break
+    return [passage for passage, _ in kept]
+
+
+def _same(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Tell whether two texts of such words say the same: another figure is another statement."""
+    differing = one ^ other
+    return len(differing) <= (1 - SAME_WORDS) * len(one | other) and not any(
+        character.isdigit() for word in differing for character in word
+    )
 
 
 def _scored(groups: Sequence[_Group]) -> list[Passage]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,6 +224,40 @@ class ContextPlan:
     turns_left_out: int = 0
     predicted_s: float | None = None
     reason: Reason = Reason.DETAIL
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What of the chosen documents is searched; what is empty filters nothing.
+
+    Attributes:
+        languages: of the documents, as ISO 639-1 codes.
+        added_from, added_until: dates as YYYY-MM-DD; the second day is one of them.
+        pages: the first and the last, as the file counts them from 1.
+    """
+
+    languages: tuple[str, ...] = ()
+    added_from: str = ""
+    added_until: str = ""
+    pages: tuple[int, int] | None = None
+
+    def takes(self, document: Document) -> bool:
+        """Tell whether a document is searched."""
+        day = document.added_at[:10]
+        return (
+            (not self.languages or document.language in self.languages)
+            and (not self.added_from or day >= self.added_from)
+            and (not self.added_until or day <= self.added_until)
+            and (self.pages is None or self.pages[0] <= document.page_count)
+        )
+
+    def takes_chunk(self, chunk: Chunk) -> bool:
+        """Tell whether some of a chunk stands on the pages."""
+        first, last = self.pages or (1, chunk.pages[-1])
+        return first <= chunk.pages[-1] and chunk.pages[0] <= last
+
+
+NO_FILTERS: Final = Filters()
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ class Dense:
     def search(self, question: Question, documents: Sequence[str]) -> list[str]:
         query = self._embedder.embed_queries([question.question])[0]
         within = documents or None
+        self._store.open()
         return _documents(self._store.search_vectors(query, limit=CANDIDATES, documents=within))
 
     def answer(self, question: Question, documents: Sequence[str]) -> None:

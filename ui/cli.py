@@ -183,6 +183,18 @@ def _add_asking(commands: Commands) -> None:
             "--doc", action="append", default=[], metavar="DOC", help="only from this document"
         )
         command.add_argument(
+            "--doc-lang", metavar="CODES", help="only from documents in these languages: en,fr"
+        )
+        command.add_argument(
+            "--pages", metavar="FIRST-LAST", help="only from these pages, as the file counts them"
+        )
+        command.add_argument(
+            "--since", metavar="DATE", help="only from documents added on that day or later"
+        )
+        command.add_argument(
+            "--until", metavar="DATE", help="only from documents added on that day or before"
+        )
+        command.add_argument(
             "--mode",
             choices=["auto", "whole", "packed", "hierarchical"],
             default="auto",

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import QuipuError, UsageError
 from assistant.settings import Settings
-from assistant.types import Answer, ContextMode, ContextPlan, Message, Piece, Stage, Summary
+from assistant.types import (
+    Answer,
+    ContextMode,
+    ContextPlan,
+    Filters,
+    Message,
+    Piece,
+    Stage,
+    Summary,
+)
 from ui import console
 from ui.telling import by_document, duration
 
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     from assistant.gathering import Wish
 
 NICE = 10
+PAGES = re.compile(r"(\d+)(?:-(\d+))?")
 FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
 
@@ -246,12 +258,14 @@ def ask(options: argparse.Namespace) -> None:
         from assistant.errors import EmptyQuestion
 
         raise EmptyQuestion
+    filters = _filters(options)
     assistant = open_workspace(settings_from(options)).assistant
     with interruptible() as stopped:
         events = assistant.ask(
             options.question,
             language=options.lang,
             documents=options.doc,
+            filters=filters,
             wish=_wish(options),
             cancelled=stopped,
         )
@@ -266,9 +280,14 @@ def ask(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     from assistant.wiring import open_workspace
 
+    filters = _filters(options)
     workspace = open_workspace(settings_from(options))
     found = workspace.assistant.plan(
-        options.question, language=options.lang, documents=options.doc, wish=_wish(options)
+        options.question,
+        language=options.lang,
+        documents=options.doc,
+        filters=filters,
+        wish=_wish(options),
     )
     if options.json:
         return _print_json(_plan_json(found))
@@ -284,10 +303,35 @@ def _wish(options: argparse.Namespace) -> "Wish":
     return Wish(mode) if budget is None else Wish(mode, budget)
 
 
+def _filters(options: argparse.Namespace) -> Filters:
+    """Return what the options leave to be searched."""
+    from assistant.languages import check
+
+    codes = options.doc_lang.split(",") if options.doc_lang else []
+    pages = PAGES.fullmatch(options.pages or "1-1")
+    first, last = (int(pages[1]), int(pages[2] or pages[1])) if pages else (1, 0)
+    if not 1 <= first <= last:
+        raise UsageError(f"--pages takes a page or two, as 10-20, and not {options.pages!r}.")
+    return Filters(
+        languages=tuple(check(code.strip()) for code in codes),
+        added_from=_day(options.since),
+        added_until=_day(options.until),
+        pages=(first, last) if options.pages else None,
+    )
+
+
+def _day(given: str | None) -> str:
+    try:
+        return date.fromisoformat(given).isoformat() if given else ""
+    except ValueError as error:
+        raise UsageError(f"A date is written as 2026-01-31, and not as {given!r}.") from error
+
+
 def chat(options: argparse.Namespace) -> None:
     from assistant.assistant import turns
     from assistant.wiring import open_workspace
 
+    filters = _filters(options)
     assistant = open_workspace(settings_from(options)).assistant
     history: list[Message] = []
     print("Ask about your documents; an empty line ends the conversation.")
@@ -299,6 +343,7 @@ def chat(options: argparse.Namespace) -> None:
                     language=options.lang,
                     documents=options.doc,
                     history=history,
+                    filters=filters,
                     wish=_wish(options),
                     cancelled=stopped,
                 )

@@ -116,9 +116,12 @@ class Library:
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[Passage]:
-        self.open()
         hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
-        return self._passages(hits, documents)[:limit]
+        found: list[Passage] = []
+        while hits and len(found) < limit:  # hardly ever a second time
+            found += self._passages(hits[:limit], documents)
+            hits = hits[limit:]
+        return found[:limit]
 
     def search_words(
         self,

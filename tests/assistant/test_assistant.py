@@ -15,11 +15,22 @@ from assistant.errors import (
     ContextOverflow,
     EmptyLibrary,
     EmptyQuestion,
+    NothingLeft,
     UnknownDocument,
     UnknownLanguage,
 )
 from assistant.prompting import phrases
-from assistant.types import Answer, ContextMode, Message, Piece, Repair, Role, Stage, StageName
+from assistant.types import (
+    Answer,
+    ContextMode,
+    Filters,
+    Message,
+    Piece,
+    Repair,
+    Role,
+    Stage,
+    StageName,
+)
 from tests.backends.libraries import add
 
 BRIDGE = (
@@ -376,3 +387,30 @@ def test_the_answer_at_once_is_the_last_event(library: Library) -> None:
     add(library, BRIDGE)
     assistant = Assistant(ScriptedModel(REPLY), HashEmbedder(), library)
     assert assistant.answer("How long is the bridge?").text == SHOWN
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(languages=("es",)),
+        Filters(added_from="2026-01-02"),
+        Filters(added_until="2025-12-31"),
+        Filters(pages=(4, 9)),
+    ],
+)
+def test_filters_that_leave_nothing_are_told(library: Library, filters: Filters) -> None:
+    add(library, BRIDGE)
+    assistant = Assistant(ScriptedModel(""), HashEmbedder(), library)
+    with pytest.raises(NothingLeft):
+        assistant.search("How long is it?", filters=filters)
+
+
+def test_a_whole_document_is_read_on_the_pages_asked_for_alone(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    book = add(library, BRIDGE)
+    add(library, LLAMA, title="Llamas", language="es")
+    model = ScriptedModel(REPLY)
+    filters = Filters(languages=("en",), added_from="2026-01-01", pages=(2, 3))
+    answer = answer_of(ask(model, "How long is the bridge?", filters=filters))
+    assert answer.plan.pages_read == ((book.id, 2), (book.id, 3))

@@ -10,7 +10,7 @@ from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.centring import SENTENCES
 from assistant.retrieving import Retriever
-from assistant.types import Document, Matrix
+from assistant.types import Document, Filters, Matrix
 from tests.backends.libraries import add
 
 DIMENSIONS = 32
@@ -126,3 +126,31 @@ def test_retrieval_takes_the_best_within_the_documents(tmp_path: Path) -> None:
 def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     assert Retriever(library, HashEmbedder()).retrieve("Why?", "en", limit=2, documents=[]) == []
+
+
+def test_a_text_that_says_the_same_is_found_once(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    said = "The bridge over the river by the old mill is long and was built by two brothers"
+    books = [
+        add(library, f"{said} in 1820.", title="First"),
+        add(library, f"{said}, in 1820.", title="Copy"),
+        add(library, f"{said} in 1821.", title="Other year"),
+    ]
+    found = Retriever(library, HashEmbedder()).retrieve(
+        "How long is the bridge?", "en", limit=5, documents=books
+    )
+    assert len(found) == 2
+    assert any("1821" in passage.chunk.text for passage in found)
+
+
+def test_only_passages_on_the_pages_are_found_however_far_behind(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    near = [f"The bridge number {n} is so and so long." for n in range(60)]
+    book = add(library, "\n\n".join([*near, "Bread is baked.", "Wool is spun."]))
+    found = Retriever(library, HashEmbedder()).retrieve(
+        *("How long is the bridge?", "en"),
+        limit=3,
+        documents=[book],
+        filters=Filters(pages=(61, 62)),
+    )
+    assert {passage.chunk.text for passage in found} == {"Bread is baked.", "Wool is spun."}

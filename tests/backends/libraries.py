@@ -89,6 +89,7 @@ def near(
 ) -> list[str]:
     """Return the texts found by nearness, best first."""
     query = EMBEDDER.embed_queries([text])[0]
+    library.open()
     found = library.search_vectors(query, limit=limit, documents=documents)
     return [passage.chunk.text for passage in found]
 

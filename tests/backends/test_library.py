@@ -484,6 +484,7 @@ def test_words_score_as_a_share_of_what_the_question_s_words_weigh(library: Libr
 
 def test_vectors_come_in_the_order_of_the_passages(library: Library) -> None:
     add(library, "One bridge.\n\nTwo mills.\n\nThree seas.")
+    library.open()
     found = library.search_vectors(EMBEDDER.embed_queries(["mills"])[0], limit=3)
     expected = EMBEDDER.embed_passages([passage.chunk.text for passage in found])
     assert np.allclose(library.vectors(found), expected, atol=1e-3)

@@ -110,6 +110,7 @@ def by_words(library: Library, question: str) -> list[str]:
 
 def by_vector(library: Library, question: str) -> list[str]:
     query = HashEmbedder().embed_queries([question])[0]
+    library.open()
     return [p.chunk.text for p in library.search_vectors(query, limit=5)]
 
 

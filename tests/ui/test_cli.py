@@ -96,6 +96,22 @@ def test_a_window_that_is_no_number_is_told(capsys: pytest.CaptureFixture[str]) 
     assert "--window takes a number" in sentence(capsys)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--pages", "9-3", "--pages takes a page or two, as 10-20, and not '9-3'."),
+        ("--pages", "iv", "--pages takes a page or two, as 10-20, and not 'iv'."),
+        ("--since", "yesterday", "A date is written as 2026-01-31, and not as 'yesterday'."),
+        ("--doc-lang", "xx", "Unknown language 'xx'"),
+    ],
+)
+def test_filters_that_make_no_sense_are_told(
+    option: str, value: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert quipu("plan", "Who?", option, value) == 1
+    assert told in sentence(capsys)
+
+
 def test_wrong_usage_leaves_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         parser().parse_args(["ask"])
