@@ -90,7 +90,7 @@ class Assistant:
             yield from waiting(ticket, cancelled)
             yield from self._load(run)
             yield Stage(StageName.SEARCHING)
-            run.searched = self._standalone(asked.question, history, cancelled)
+            run.searched = self.standalone(asked.question, history, cancelled=cancelled)
             asked = replace(asked, question=run.searched)
             planned = self._gatherer.plan(asked, wish)
             packing = yield from self._gatherer.gather(
@@ -133,6 +133,21 @@ class Assistant:
             EmptyQuestion, EmptyLibrary, UnknownDocument, AmbiguousDocument, NothingLeft.
         """
         return self._gatherer.search(self._asked(question, None, documents, (), filters), limit)
+
+    def standalone(
+        self, question: str, history: Sequence[Message], *, cancelled: Cancelled = never
+    ) -> str:
+        """Return the question with what it takes from the conversation put in.
+
+        Raises:
+            ModelError, Cancelled.
+        """
+        if not history or stands_alone(question):
+            return question
+        prompt = self._model.encode(rewrite_messages(question, history[-4:]))
+        pieces = self._model.stream(prompt, limit_tokens=REWRITE_TOKENS, cancelled=cancelled)
+        rewritten = "".join(pieces).strip()
+        return rewritten if usable(rewritten, question) else question
 
     def answer(
         self,
@@ -247,15 +262,6 @@ class Assistant:
             model.result()
         run.start = time.perf_counter()
         run.load_s = run.start - begin
-
-    def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
-        """Return the question with what it takes from the conversation put in."""
-        if not history or stands_alone(question):
-            return question
-        prompt = self._model.encode(rewrite_messages(question, history[-4:]))
-        pieces = self._model.stream(prompt, limit_tokens=REWRITE_TOKENS, cancelled=cancelled)
-        rewritten = "".join(pieces).strip()
-        return rewritten if usable(rewritten, question) else question
 
     def _answer(self, reply: Reply, run: Run) -> Answer:
         refused = says_not_found(reply.text)

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Final
 
 from assistant.languages import name_of
@@ -174,8 +175,14 @@ def phrases(language: str) -> Phrases:
 
 
 def passages_text(passages: Sequence[Passage]) -> str:
-    """Return the numbered passages as the model reads them."""
-    return "\n\n".join(passage_text(passage) for passage in passages)
+    """Return the numbered passages as the model reads them; neighbours as one."""
+    if not passages:
+        return ""
+    parts = [passage_text(passages[0])]
+    for before, passage in pairwise(passages):
+        goes_on = passage.goes_on_from(before)
+        parts.append(f"\n{passage.chunk.text}" if goes_on else f"\n\n{passage_text(passage)}")
+    return "".join(parts)
 
 
 def passage_text(passage: Passage) -> str:

@@ -139,6 +139,14 @@ class Passage:
     score: float
     number: int = 0
 
+    def goes_on_from(self, before: "Passage") -> bool:
+        """Tell whether this is the next piece of the same text, under the same heading."""
+        return (
+            self.document.id == before.document.id
+            and self.chunk.ordinal == before.chunk.ordinal + 1
+            and self.chunk.heading == before.chunk.heading
+        )
+
 
 @dataclass(frozen=True)
 class Citation:

@@ -23,7 +23,7 @@ from tests.assistant.passages import passage
 
 PASSAGES = [
     passage("The bridge is 91 metres long.", number=1, pages=((0, 3),)),
-    passage("It was built in 1820.", number=2, ordinal=1, pages=((0, 3), (9, 4))),
+    passage("It was built in 1820.", number=2, ordinal=3, pages=((0, 3), (9, 4))),
 ]
 TEXT = passages_text(PASSAGES)
 HISTORY = [Message(Role.USER, "Who built it?"), Message(Role.ASSISTANT, "Ana [1].")]
@@ -138,3 +138,11 @@ def test_the_refusals_models_like_to_write_are_recognised(said: str) -> None:
 )
 def test_ordinary_answers_are_not_taken_for_refusals(said: str) -> None:
     assert not says_not_found(said)
+
+
+def test_neighbours_are_read_as_one_passage() -> None:
+    first, second = passage("One.", number=1), passage("Two.", number=2, ordinal=1)
+    other = passage("Three.", number=3, ordinal=3)
+    assert passages_text([first, second, other]) == (
+        "[1] (Book, page 1)\nOne.\nTwo.\n\n[3] (Book, page 1)\nThree."
+    )
