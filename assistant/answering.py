@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from assistant import languages
 from assistant.citing import Citer, without_markers
-from assistant.planning import ANSWER_TOKENS, Packing
+from assistant.planning import ANSWER_TOKENS, Packing, translation_limit
 from assistant.prompting import (
     answerable_messages,
     ask_messages,
@@ -37,8 +37,6 @@ from assistant.types import (
 from assistant.watching import watched
 
 ANSWERABLE_SHARE: Final = 0.4  # of yes against no; measured in docs/architecture.md
-TRANSLATION_GROWTH: Final = 2  # tokens of a translation for one of the text, at most
-TRANSLATION_TOKENS: Final = 40  # and so many more
 # Spaces and markers around what is said: a marker stands behind the full stop of its sentence.
 FRAMED: Final = re.compile(r"((?:\s|\[\d+\])*)(.*?)((?:\s|\[\d+\])*)", re.DOTALL)
 
@@ -160,7 +158,7 @@ class Answerer:
         """Return one sentence translated, with its markers; as it was when that fails."""
         before, said, behind = FRAMED.fullmatch(part).groups()  # type: ignore[union-attr]
         prompt = self._model.encode(translation_messages(said, run.language))
-        limit = TRANSLATION_GROWTH * self._model.count(said) + TRANSLATION_TOKENS
+        limit = translation_limit(self._model.count(said))
         stream = self._model.stream(prompt, limit_tokens=limit, cancelled=run.cancelled)
         translated = " ".join("".join(_noting(stream, run)).split())
         failed = languages.strays(translated, run.language, {languages.identify(said)})

@@ -11,7 +11,7 @@ from typing import Final
 
 from assistant import languages
 from assistant.noting import TOKENS_PER_POINT, NoteTaker
-from assistant.planning import TEMPLATE_TOKENS
+from assistant.planning import TEMPLATE_TOKENS, translation_limit
 from assistant.prompting import PHRASES, overview_messages, phrases, translation_messages
 from assistant.protocols import Cancelled, Count, LanguageModel, Store
 from assistant.queueing import Ticket, waiting
@@ -29,7 +29,6 @@ from assistant.types import (
     Summary,
 )
 
-TRANSLATION_GROWTH: Final = 3  # tokens of a translation for one of the text, at most
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 
 
@@ -158,7 +157,7 @@ class Summarizer:
         if spoken == language:
             return text
         messages = translation_messages(text, language)
-        limit = TRANSLATION_GROWTH * self._model.count(text) + TOKENS_PER_POINT
+        limit = translation_limit(self._model.count(text))
         reply = self._notes.text(document, messages, limit, self._cancelled)
         translated = " ".join(reply.split())  # a point is one line of a list
         known = language not in PHRASES or languages.written_in(translated) in ("", language)

@@ -1,0 +1,85 @@
+"""Summarises documents in several languages, and looks in which language each point is written.
+
+    python benchmarks/summary_languages.py sample_docs --languages en,es,fr --length short
+
+Prints for each summary how many of its points are in the language asked for, of those long enough
+to tell, and how many name a page; then the sums. The library is a temporary one.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant import languages
+from assistant.settings import Settings
+from assistant.summarizing import Length
+from assistant.types import Summary
+from assistant.wiring import open_workspace
+from ingest.indexing import add
+
+MOST_PAGES = 10  # of a document: a longer one takes minutes on a small machine
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Points of a summary: those long enough to tell, those in its language, with a page, all."""
+
+    told: int
+    right: int
+    with_page: int
+    every: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("documents", type=Path)
+    parser.add_argument("--languages", default="en,es,fr")
+    parser.add_argument("--length", choices=[each.value for each in Length], default="short")
+    parser.add_argument("--model")
+    options = parser.parse_args()
+    counted = []
+    with tempfile.TemporaryDirectory() as home:
+        workspace = open_workspace(Settings(home=Path(home), model=options.model))
+        for outcome in add(
+            [options.documents],
+            shelf=workspace.library,
+            embedder=workspace.embedder,
+            language_of=languages.identify_document,
+        ):
+            print(outcome.status, outcome.error or outcome.document)
+        for document in workspace.library.documents():
+            if document.page_count > MOST_PAGES:
+                continue
+            for language in options.languages.split(","):
+                begin = time.perf_counter()
+                events = workspace.assistant.summarize(
+                    document.id, language=language, length=Length(options.length)
+                )
+                summary = next(event for event in events if isinstance(event, Summary))
+                found = _count(summary)
+                counted.append(found)
+                seconds = time.perf_counter() - begin
+                print(f"{document.language}>{language} {found} {seconds:.0f} s", flush=True)
+    told, right = sum(each.told for each in counted), sum(each.right for each in counted)
+    pages, every = sum(each.with_page for each in counted), sum(each.every for each in counted)
+    print(f"in the language asked for: {right} of {told} points; with a page: {pages} of {every}")
+
+
+def _count(summary: Summary) -> Counted:
+    points = [*summary.overview, *(p for section in summary.sections for p in section.points)]
+    written = [languages.written_in(point.text) for point in points]
+    for point, language in zip(points, written, strict=True):
+        if language not in ("", summary.language):
+            print(f"  {language}: {point.text}")
+    return Counted(
+        told=sum(map(bool, written)),
+        right=sum(language == summary.language for language in written),
+        with_page=sum(point.citation is not None for point in points),
+        every=len(points),
+    )
+
+
+if __name__ == "__main__":
+    main()
