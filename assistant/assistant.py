@@ -139,6 +139,8 @@ class Assistant:
     ) -> str:
         """Return the question with what it takes from the conversation put in.
 
+        When the model makes no question of it, it stands behind the one before.
+
         Raises:
             ModelError, Cancelled.
         """
@@ -147,7 +149,10 @@ class Assistant:
         prompt = self._model.encode(rewrite_messages(question, history[-4:]))
         pieces = self._model.stream(prompt, limit_tokens=REWRITE_TOKENS, cancelled=cancelled)
         rewritten = "".join(pieces).strip()
-        return rewritten if usable(rewritten, question) else question
+        if usable(rewritten, question):
+            return rewritten
+        before = next(message.text for message in reversed(history) if message.role is Role.USER)
+        return f"{before} {question}"
 
     def answer(
         self,

@@ -61,7 +61,7 @@ class Phrases:
 PHRASES: Final = {
     "en": Phrases(
         question="Question",
-        answer="Answer in English in full sentences, with what the passages say about it.",
+        answer="Answer in English in full sentences.",
         not_found="The documents do not contain the answer.",
         summarise="List in English the {points} most important facts of this text, each in one "
         "full sentence with its figures.",
@@ -73,8 +73,7 @@ PHRASES: Final = {
     ),
     "es": Phrases(
         question="Pregunta",
-        answer="Responde en español con frases completas, "
-        "con lo que los pasajes dicen al respecto.",
+        answer="Responde en español con frases completas.",
         not_found="Los documentos no contienen la respuesta.",
         summarise="Enumera en español los {points} hechos más importantes de este texto, cada "
         "uno en una frase completa con sus cifras.",
@@ -86,8 +85,7 @@ PHRASES: Final = {
     ),
     "fr": Phrases(
         question="Question",
-        answer="Réponds en français avec des phrases complètes, "
-        "avec ce que les passages en disent.",
+        answer="Réponds en français avec des phrases complètes.",
         not_found="Les documents ne contiennent pas la réponse.",
         summarise="Énumère en français les {points} faits les plus importants de ce texte, "
         "chacun en une phrase complète avec ses chiffres.",
@@ -99,7 +97,7 @@ PHRASES: Final = {
     ),
     "de": Phrases(
         question="Frage",
-        answer="Antworte auf Deutsch in ganzen Sätzen, mit dem, was die Abschnitte dazu sagen.",
+        answer="Antworte auf Deutsch in ganzen Sätzen.",
         not_found="Die Dokumente enthalten die Antwort nicht.",
         summarise="Nenne auf Deutsch die {points} wichtigsten Tatsachen dieses Textes, jede in "
         "einem ganzen Satz mit ihren Zahlen.",
@@ -111,8 +109,7 @@ PHRASES: Final = {
     ),
     "it": Phrases(
         question="Domanda",
-        answer="Rispondi in italiano con frasi complete, "
-        "con quello che i brani dicono al riguardo.",
+        answer="Rispondi in italiano con frasi complete.",
         not_found="I documenti non contengono la risposta.",
         summarise="Elenca in italiano i {points} fatti più importanti di questo testo, ciascuno "
         "in una frase completa con le sue cifre.",
@@ -124,8 +121,7 @@ PHRASES: Final = {
     ),
     "pt": Phrases(
         question="Pergunta",
-        answer="Responde em português com frases completas, "
-        "com o que as passagens dizem a respeito.",
+        answer="Responde em português com frases completas.",
         not_found="Os documentos não contêm a resposta.",
         summarise="Enumera em português os {points} factos mais importantes deste texto, cada "
         "um numa frase completa com os seus números.",
@@ -137,7 +133,7 @@ PHRASES: Final = {
     ),
     "hi": Phrases(
         question="प्रश्न",
-        answer="पूरे वाक्यों में हिन्दी में उत्तर दो, अंश इसके बारे में जो कहते हैं उसके साथ।",
+        answer="पूरे वाक्यों में हिन्दी में उत्तर दो।",
         not_found="दस्तावेज़ों में उत्तर नहीं है।",
         summarise="इस पाठ के {points} सबसे महत्वपूर्ण तथ्य हिन्दी में गिनाओ, हर एक पूरे वाक्य "
         "में, अपने आँकड़ों के साथ।",
@@ -149,7 +145,7 @@ PHRASES: Final = {
     ),
     "th": Phrases(
         question="คำถาม",
-        answer="ตอบเป็นภาษาไทยเป็นประโยคเต็ม พร้อมสิ่งที่ข้อความกล่าวถึงเรื่องนี้",
+        answer="ตอบเป็นภาษาไทยเป็นประโยคเต็ม",
         not_found="เอกสารไม่มีคำตอบ",
         summarise="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของข้อความนี้เป็นภาษาไทย แต่ละข้อเป็นประโยคเต็มพร้อมตัวเลข",
         overview="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของทั้งหมดนี้ "
@@ -249,8 +245,7 @@ def answerable_messages(
 
 def closed_book_messages(question: str, language: str) -> list[Message]:
     """Return the conversation that asks the question without any document."""
-    order = f"Answer in {name_of(language)} in full sentences."
-    return [Message(Role.USER, _asking(question, language, order))]
+    return [Message(Role.USER, question_text(question, language))]
 
 
 def question_messages(text: str, language: str) -> list[Message]:

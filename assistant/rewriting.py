@@ -11,6 +11,7 @@ from typing import Final
 from assistant.languages import identify
 
 SHORT_WORDS: Final = 3
+MARKS: Final = ("?", "？")
 LONG_WORDS: Final = 12  # a question this long carries what it needs, pronouns or not
 
 # Language -> how a continuation begins. No `\b` in scripts whose vowel signs it would stop at.
@@ -64,6 +65,7 @@ def _begins(pattern: str | None, question: str) -> bool:
 
 
 def usable(rewritten: str, question: str) -> bool:
-    """Tell whether the model's rewriting is one question and not an essay."""
+    """Tell whether the model's rewriting is one question: small models like to answer instead."""
     length = len(rewritten.strip())
-    return 3 < length < 60 + 6 * len(question) and "\n" not in rewritten.strip()
+    asks = not question.rstrip().endswith(MARKS) or rewritten.rstrip().endswith(MARKS)
+    return 3 < length < 60 + 6 * len(question) and "\n" not in rewritten.strip() and asks

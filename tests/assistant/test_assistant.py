@@ -352,13 +352,17 @@ def test_without_a_conversation_nothing_is_rewritten(
     assert answer_of(ask(model, "And how long is it?")).searched_for == "And how long is it?"
 
 
-def test_an_essay_is_not_taken_for_a_rewriting(
-    library: Library, ask: Callable[..., list[Any]]
+@pytest.mark.parametrize(
+    "rewriting",
+    ["Sure!\nHere is the question: how long is it?", "The bridge is 91 metres long."],
+)
+def test_what_is_no_question_is_not_taken_for_a_rewriting(
+    rewriting: str, library: Library, ask: Callable[..., list[Any]]
 ) -> None:
     add(library, BRIDGE)
-    model = scripted("Sure!\nHere is the question: how long is it?")
+    model = scripted(rewriting)
     answer = answer_of(ask(model, "And how long is it?", history=HISTORY))
-    assert answer.searched_for == "And how long is it?"
+    assert answer.searched_for == f"{HISTORY[0].text} And how long is it?"
 
 
 def test_an_answer_becomes_two_turns(library: Library, ask: Callable[..., list[Any]]) -> None:

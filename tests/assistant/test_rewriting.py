@@ -74,6 +74,7 @@ def test_a_follow_up_does_not(question: str) -> None:
         ("  \n", False),
         ("Sure! Here it is:\nHow wide is the bridge?", False),
         ("The bridge is wide. " * 20, False),
+        ("The old bridge is six metres wide.", False),
     ],
 )
 def test_only_one_question_is_a_usable_rewriting(rewritten: str, is_usable: bool) -> None:
