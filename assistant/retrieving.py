@@ -101,7 +101,7 @@ class Retriever:
         ranked = sorted(_scored(found), key=lambda passage: -passage.score)
         if len(found) == 1:
             ranked = _with_best_word(ranked, found[0])
-        return without_copies(ranked, limit)
+        return _without_copies(ranked, limit)
 
     def _by_meaning(
         self, query: Vector, documents: Sequence[Document], search: _Search
@@ -175,7 +175,7 @@ class Retriever:
         )
 
 
-def without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
+def _without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
     """Return at most `limit` passages, none of which says what a better one says already."""
     kept: list[tuple[Passage, frozenset[str]]] = []
     for passage in ranked:
@@ -189,6 +189,8 @@ def without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
 
 def _same(one: frozenset[str], other: frozenset[str]) -> bool:
     """Tell whether two texts of such words say the same: another figure is another statement."""
+    if abs(len(one) - len(other)) > (1 - SAME_WORDS) * max(len(one), len(other)):
+        return False
     differing = one ^ other
     return len(differing) <= (1 - SAME_WORDS) * len(one | other) and not any(
         character.isdigit() for word in differing for character in word

@@ -49,7 +49,7 @@ LEANS: Final = {
 def stands_alone(question: str) -> bool:
     """Tell whether a question can be searched without the conversation before it."""
     language = identify(question)
-    words = question.split()
+    words = [word for word in question.split() if any(map(str.isalnum, word))]
     if _begins(CONTINUES.get(language), question):
         return False
     if language != "th" and len(words) <= SHORT_WORDS:

@@ -57,7 +57,7 @@ PUBLIC = {
     "assistant.locking": {"lock"},
     "assistant.noting": {"NoteTaker", "whole_sentences"},
     "assistant.overviews": {"Overviews"},
-    "assistant.planning": {"Limits", "Packing", "noted", "pack"},
+    "assistant.planning": {"Limits", "Packing", "noted", "pack", "translation_limit"},
     "assistant.queueing": {"Queue", "Ticket", "waiting"},
     "assistant.retrieving": {"Retriever"},
     "assistant.rewriting": {"stands_alone", "usable"},

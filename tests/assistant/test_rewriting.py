@@ -47,6 +47,7 @@ def test_a_question_that_names_what_it_means_stands_alone(question: str) -> None
         "¿Cuándo murió ella en realidad?",
         "¿Cuánto costó su construcción?",
         "Et combien de temps cela a-t-il duré ?",
+        "Et Code Llama ?",
         "Quand est-elle morte exactement ?",
         "Combien de temps a-t-il vécu à Lyon ?",
         "Und wie breit ist die Brücke?",
