@@ -182,18 +182,7 @@ def _add_asking(commands: Commands) -> None:
         command.add_argument(
             "--doc", action="append", default=[], metavar="DOC", help="only from this document"
         )
-        command.add_argument(
-            "--doc-lang", metavar="CODES", help="only from documents in these languages: en,fr"
-        )
-        command.add_argument(
-            "--pages", metavar="FIRST-LAST", help="only from these pages, as the file counts them"
-        )
-        command.add_argument(
-            "--since", metavar="DATE", help="only from documents added on that day or later"
-        )
-        command.add_argument(
-            "--until", metavar="DATE", help="only from documents added on that day or before"
-        )
+        _filter_options(command)
         command.add_argument(
             "--mode",
             choices=["auto", "whole", "packed", "hierarchical"],
@@ -269,6 +258,21 @@ def _add_evaluating(commands: Commands) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     _model_options(evaluate)
+
+
+def _filter_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--doc-lang", metavar="CODES", help="only from documents in these languages: en,fr"
+    )
+    command.add_argument(
+        "--pages", metavar="FIRST-LAST", help="only from these pages, as the file counts them"
+    )
+    command.add_argument(
+        "--since", metavar="DATE", help="only from documents added on that day or later"
+    )
+    command.add_argument(
+        "--until", metavar="DATE", help="only from documents added on that day or before"
+    )
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:
