@@ -15,7 +15,7 @@ from assistant.planning import BUDGET_S, Limits, Packing, noted, pack
 from assistant.prompting import chunk_text, note_text
 from assistant.protocols import Cancelled, Embedder, LanguageModel, Store
 from assistant.reading import Reader, Section, pages_text
-from assistant.retrieving import Retriever
+from assistant.retrieving import Retriever, passages_of
 from assistant.types import (
     NO_FILTERS,
     Chunk,
@@ -194,12 +194,7 @@ class Gatherer:
         return self.search(asked, max(1, round(limits.passages / PASSAGE_TOKENS)))
 
     def _every(self, asked: Asked) -> list[Passage]:
-        return [
-            Passage(chunk, document, score=1.0)
-            for document in asked.documents
-            for chunk in self._store.chunks(document.id)
-            if asked.filters.takes_chunk(chunk)
-        ]
+        return passages_of(self._store, asked.documents, asked.filters)
 
     def _text_tokens(self, asked: Asked, most: int) -> int | None:
         """Return the tokens of all text, or None when they are more than that."""

@@ -110,12 +110,7 @@ class Retriever:
         if search.filters.pages is None:
             ids = [document.id for document in documents]
             return self._store.search_vectors(query, limit=search.limit, documents=ids)
-        on_pages = [
-            Passage(chunk, document, score=0.0)
-            for document in documents
-            for chunk in self._store.chunks(document.id)
-            if search.filters.takes_chunk(chunk)
-        ]
+        on_pages = passages_of(self._store, documents, search.filters)
         if not on_pages:
             return []
         cosines = self._store.vectors(on_pages) @ query  # (n, dim) @ (dim,) -> (n,)
@@ -133,13 +128,11 @@ class Retriever:
         own = [document.id for document in spoken.get(language, ())]
         foreign = [d.id for code, each in spoken.items() if code != language for d in each]
         found: list[Passage] = []
-        for ids, many in ((own, 1), (foreign, len(spoken))):
+        for ids, many, shared in ((own, 1, False), (foreign, len(spoken), True)):
             if ids:
+                limit = EVERY if search.filters.pages else many * search.limit
                 found += self._store.search_words(
-                    question,
-                    limit=EVERY if search.filters.pages else many * search.limit,
-                    documents=ids,
-                    shared=ids is foreign,
+                    question, limit=limit, documents=ids, shared=shared
                 )
         grouped: dict[str, list[Passage]] = {}
         for passage in found:
@@ -173,6 +166,16 @@ class Retriever:
             within=self._centring.compare(query, vectors, *languages, share=WITHIN_SHARE),
             between=self._centring.compare(query, vectors, *languages, share=BETWEEN_SHARE),
         )
+
+
+def passages_of(store: Store, documents: Sequence[Document], filters: Filters) -> list[Passage]:
+    """Return all passages of the documents that the filters leave, as the texts run."""
+    return [
+        Passage(chunk, document, score=1.0)
+        for document in documents
+        for chunk in store.chunks(document.id)
+        if filters.takes_chunk(chunk)
+    ]
 
 
 def _without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:

@@ -11,16 +11,15 @@ the first word; then the sums. The library is a temporary one.
 import argparse
 import json
 import statistics
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.languages import identify, identify_document
-from assistant.settings import Settings
+from workspaces import temporary_workspace
+
+from assistant.languages import identify
 from assistant.types import Answer
-from assistant.wiring import Workspace, open_workspace
-from ingest.indexing import add
+from assistant.wiring import Workspace
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,9 @@ def main() -> None:
     parser.add_argument("questions", type=Path)
     parser.add_argument("--model")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        workspace = open_workspace(Settings(home=Path(home), model=options.model))
-        _take_in(workspace, options.document)
+    with temporary_workspace(options.document, options.model) as workspace:
         lines = options.questions.read_text(encoding="utf-8").splitlines()
         _print_sums([_ask(workspace, json.loads(line)) for line in lines])
-
-
-def _take_in(workspace: Workspace, path: Path) -> None:
-    for outcome in add(
-        [path],
-        shelf=workspace.library,
-        embedder=workspace.embedder,
-        language_of=identify_document,
-    ):
-        print(outcome.status, outcome.error or outcome.document)
 
 
 def _ask(workspace: Workspace, line: dict[str, object]) -> Checked:

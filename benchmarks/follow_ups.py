@@ -10,17 +10,14 @@ as it stands, as Quipu rewrites it, and as a person would. The library is a temp
 
 import argparse
 import json
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspaces import temporary_workspace
+
 from assistant.assistant import Assistant
-from assistant.languages import identify_document
-from assistant.settings import Settings
 from assistant.types import Message, Role
-from assistant.wiring import open_workspace
-from ingest.indexing import add
 
 FIRST = 5  # passages
 
@@ -43,16 +40,7 @@ def main() -> None:
     parser.add_argument("--model")
     options = parser.parse_args()
     lines = options.questions.read_text(encoding="utf-8").splitlines()
-    with tempfile.TemporaryDirectory() as home:
-        workspace = open_workspace(Settings(home=Path(home), model=options.model))
-        outcomes = add(
-            [options.documents],
-            shelf=workspace.library,
-            embedder=workspace.embedder,
-            language_of=identify_document,
-        )
-        for outcome in outcomes:
-            print(outcome.status, outcome.error or outcome.document)
+    with temporary_workspace(options.documents, options.model) as workspace:
         _print_sums([_ask(workspace.assistant, json.loads(line)) for line in lines])
 
 

@@ -7,17 +7,15 @@ to tell, and how many name a page; then the sums. The library is a temporary one
 """
 
 import argparse
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspaces import temporary_workspace
+
 from assistant import languages
-from assistant.settings import Settings
 from assistant.summarizing import Length
 from assistant.types import Summary
-from assistant.wiring import open_workspace
-from ingest.indexing import add
 
 MOST_PAGES = 10  # of a document: a longer one takes minutes on a small machine
 
@@ -40,15 +38,7 @@ def main() -> None:
     parser.add_argument("--model")
     options = parser.parse_args()
     counted = []
-    with tempfile.TemporaryDirectory() as home:
-        workspace = open_workspace(Settings(home=Path(home), model=options.model))
-        for outcome in add(
-            [options.documents],
-            shelf=workspace.library,
-            embedder=workspace.embedder,
-            language_of=languages.identify_document,
-        ):
-            print(outcome.status, outcome.error or outcome.document)
+    with temporary_workspace(options.documents, options.model) as workspace:
         for document in workspace.library.documents():
             if document.page_count > MOST_PAGES:
                 continue

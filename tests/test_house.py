@@ -59,7 +59,7 @@ PUBLIC = {
     "assistant.overviews": {"Overviews"},
     "assistant.planning": {"Limits", "Packing", "noted", "pack", "translation_limit"},
     "assistant.queueing": {"Queue", "Ticket", "waiting"},
-    "assistant.retrieving": {"Retriever"},
+    "assistant.retrieving": {"Retriever", "passages_of"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
     "assistant.preparing": {"Preparer"},

@@ -308,16 +308,22 @@ def _filters(options: argparse.Namespace) -> Filters:
     from assistant.languages import check
 
     codes = options.doc_lang.split(",") if options.doc_lang else []
-    pages = PAGES.fullmatch(options.pages or "1-1")
-    first, last = (int(pages[1]), int(pages[2] or pages[1])) if pages else (1, 0)
-    if not 1 <= first <= last:
-        raise UsageError(f"--pages takes a page or two, as 10-20, and not {options.pages!r}.")
     return Filters(
         languages=tuple(check(code.strip()) for code in codes),
         added_from=_day(options.since),
         added_until=_day(options.until),
-        pages=(first, last) if options.pages else None,
+        pages=_pages(options.pages),
     )
+
+
+def _pages(given: str | None) -> tuple[int, int] | None:
+    if not given:
+        return None
+    if match := PAGES.fullmatch(given):
+        first, last = int(match[1]), int(match[2] or match[1])
+        if 1 <= first <= last:
+            return first, last
+    raise UsageError(f"--pages takes a page or two, as 10-20, and not {given!r}.")
 
 
 def _day(given: str | None) -> str:

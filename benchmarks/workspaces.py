@@ -1,0 +1,26 @@
+"""A library that lasts as long as a measurement, with documents taken in as a reader's are."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assistant.languages import identify_document
+from assistant.settings import Settings
+from assistant.wiring import Workspace, open_workspace
+from ingest.indexing import add
+
+
+@contextmanager
+def temporary_workspace(path: Path, model: str | None) -> Iterator[Workspace]:
+    """Yield a workspace with a file, or all files of a folder; say what became of each."""
+    with tempfile.TemporaryDirectory() as home:
+        workspace = open_workspace(Settings(home=Path(home), model=model))
+        for outcome in add(
+            [path],
+            shelf=workspace.library,
+            embedder=workspace.embedder,
+            language_of=identify_document,
+        ):
+            print(outcome.status, outcome.error or outcome.document)
+        yield workspace
