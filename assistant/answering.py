@@ -12,16 +12,16 @@ from typing import Final, TypeAlias
 
 from assistant import languages
 from assistant.citing import Citer, without_markers
-from assistant.planning import ANSWER_TOKENS, Packing, translation_limit
+from assistant.planning import ANSWER_TOKENS, Packing
 from assistant.prompting import (
     answerable_messages,
     ask_messages,
     phrases,
     says_not_found,
-    translation_messages,
 )
 from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport
 from assistant.sentences import split
+from assistant.translating import Translator
 from assistant.types import (
     Choice,
     Citation,
@@ -79,6 +79,7 @@ class Answerer:
     def __init__(self, model: LanguageModel, embedder: Embedder) -> None:
         self._model = model
         self._embedder = embedder
+        self._translator = Translator(model)
 
     def answer(self, packing: Packing, run: Run) -> Generator[Event, None, Reply]:
         """Yield stages and the reply as it is written; return it.
@@ -157,12 +158,9 @@ class Answerer:
     def _sentence(self, part: str, run: Run) -> str:
         """Return one sentence translated, with its markers; as it was when that fails."""
         before, said, behind = FRAMED.fullmatch(part).groups()  # type: ignore[union-attr]
-        prompt = self._model.encode(translation_messages(said, run.language))
-        limit = translation_limit(self._model.count(said))
-        stream = self._model.stream(prompt, limit_tokens=limit, cancelled=run.cancelled)
-        translated = " ".join("".join(_noting(stream, run)).split())
-        failed = languages.strays(translated, run.language, {languages.identify(said)})
-        return f"{before}{said if failed or not translated else translated}{behind}"
+        translated, cost = self._translator.translate(said, run.language, cancelled=run.cancelled)
+        run.costs.append(cost)
+        return f"{before}{translated}{behind}"
 
     def _reply(self, packing: Packing, run: Run, reply_start: str) -> Generator[Event, None, Reply]:
         """Yield the reply with its markers; return it with its citations and the exact plan."""

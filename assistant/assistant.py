@@ -29,6 +29,7 @@ from assistant.summarizing import Length, Summarizer
 from assistant.types import (
     NO_FILTERS,
     Answer,
+    Citation,
     ContextMode,
     ContextPlan,
     Filters,
@@ -90,7 +91,7 @@ class Assistant:
             yield from waiting(ticket, cancelled)
             yield from self._load(run)
             yield Stage(StageName.SEARCHING)
-            run.searched = self.standalone(asked.question, history, cancelled=cancelled)
+            run.searched = self._standalone(asked.question, history, cancelled)
             asked = replace(asked, question=run.searched)
             planned = self._gatherer.plan(asked, wish)
             packing = yield from self._gatherer.gather(
@@ -144,6 +145,12 @@ class Assistant:
         Raises:
             ModelError, Cancelled.
         """
+        with self._queue.ticket() as ticket:
+            for _ in waiting(ticket, cancelled):
+                pass
+            return self._standalone(question, history, cancelled)
+
+    def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
         if not history or stands_alone(question):
             return question
         prompt = self._model.encode(rewrite_messages(question, history[-4:]))
@@ -202,6 +209,23 @@ class Assistant:
                 self._model, self._store, self._reader, notes, ticket, cancelled
             )
             yield from summarizer.summarize(found, wanted, length)
+
+    def translate(self, citation: Citation, language: str, *, cancelled: Cancelled = never) -> str:
+        """Return the quote of a citation in another language; it is kept with its document.
+
+        The quote is as it was when it is in the language, or cannot be brought into it.
+
+        Raises:
+            UnknownDocument, UnknownLanguage, ModelError, Cancelled.
+        """
+        wanted = languages.check(language)
+        document = self._store.document(citation.document_id)
+        if languages.identify(citation.quote) == wanted:
+            return citation.quote
+        with self._queue.ticket() as ticket:
+            for _ in waiting(ticket, cancelled):
+                pass
+            return self._note_taker().translated(document, citation.quote, wanted, cancelled)
 
     def prepare(self, document: str, *, cancelled: Cancelled = never) -> Iterator[Stage]:
         """Read a document for all later questions; yield how far that is.

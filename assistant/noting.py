@@ -18,9 +18,11 @@ from assistant.prompting import (
     reading_text,
     section_head,
     summary_messages,
+    translation_messages,
 )
 from assistant.protocols import Cancelled, LanguageModel, Store
 from assistant.reading import Reader, Section
+from assistant.translating import Translator
 from assistant.types import Chunk, Citation, Document, Generation, Message, Passage, Point, Reading
 
 VERSION: Final = "6"  # of the prompts: kept points of another version are not used
@@ -42,6 +44,7 @@ class NoteTaker:
         self._store = store
         self._embed = embed
         self._reader = reader
+        self._translator = Translator(model)
         self.written = 0
 
     def see(self, document: Document, section: Section) -> list[Reading]:
@@ -84,19 +87,13 @@ class NoteTaker:
 
         return _loaded(self._kept(document, messages, written))
 
-    def text(
-        self,
-        document: Document,
-        messages: Sequence[Message],
-        limit_tokens: int,
-        cancelled: Cancelled,
-    ) -> str:
-        """Return what the model writes, in whole sentences."""
+    def translated(self, document: Document, text: str, language: str, cancelled: Cancelled) -> str:
+        """Return a text about a document in another language."""
 
         def written() -> str:
-            return whole_sentences("".join(self._stream(messages, "", limit_tokens, cancelled)))
+            return self._translator.translate(text, language, cancelled=cancelled)[0]
 
-        return self._kept(document, messages, written)
+        return self._kept(document, translation_messages(text, language), written)
 
     def _kept(
         self, document: Document, messages: Sequence[Message], write: Callable[[], str]

@@ -20,17 +20,10 @@ from assistant.types import ContextMode, ContextPlan, Message, Passage, Reading,
 
 ANSWER_TOKENS: Final = 320  # four sentences in the languages that need the most tokens
 PASSAGE_SHARE: Final = 0.18  # of the window that a model reads well; four passages of 8,192
-TRANSLATION_GROWTH: Final = 3  # tokens of a translation for one of the text, at most
-TRANSLATION_TOKENS: Final = 40  # and so many more
 LEAST_TOKENS: Final = 400  # of passages, however slow the model is: one passage
 HISTORY_SHARE: Final = 0.25  # of the window, for the conversation at most
 TEMPLATE_TOKENS: Final = 24  # that a chat template puts round one message; Llama 3.1: 37 for two
 BUDGET_S: Final = 60.0  # to the first word, where the reader does not say
-
-
-def translation_limit(tokens: int) -> int:
-    """Return the tokens that the translation of a text of `tokens` may take."""
-    return TRANSLATION_GROWTH * tokens + TRANSLATION_TOKENS
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Final
 
 from assistant import languages
 from assistant.noting import TOKENS_PER_POINT, NoteTaker
-from assistant.planning import TEMPLATE_TOKENS, translation_limit
-from assistant.prompting import PHRASES, overview_messages, phrases, translation_messages
+from assistant.planning import TEMPLATE_TOKENS
+from assistant.prompting import overview_messages, phrases
 from assistant.protocols import Cancelled, Count, LanguageModel, Store
 from assistant.queueing import Ticket, waiting
 from assistant.reading import Reader, Section, pages_text, title_of, without_apparatus
@@ -156,12 +156,7 @@ class Summarizer:
         spoken = languages.written_in(text) or document.language
         if spoken == language:
             return text
-        messages = translation_messages(text, language)
-        limit = translation_limit(self._model.count(text))
-        reply = self._notes.text(document, messages, limit, self._cancelled)
-        translated = " ".join(reply.split())  # a point is one line of a list
-        known = language not in PHRASES or languages.written_in(translated) in ("", language)
-        return translated if known and translated else text
+        return self._notes.translated(document, text, language, self._cancelled)
 
     def _plan(self, document: Document, parts: Sequence[Section]) -> ContextPlan:
         _, left_out = without_apparatus(self._store.chunks(document.id))

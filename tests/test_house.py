@@ -57,7 +57,7 @@ PUBLIC = {
     "assistant.locking": {"lock"},
     "assistant.noting": {"NoteTaker", "whole_sentences"},
     "assistant.overviews": {"Overviews"},
-    "assistant.planning": {"Limits", "Packing", "noted", "pack", "translation_limit"},
+    "assistant.planning": {"Limits", "Packing", "noted", "pack"},
     "assistant.queueing": {"Queue", "Ticket", "waiting"},
     "assistant.retrieving": {"Retriever", "passages_of"},
     "assistant.rewriting": {"stands_alone", "usable"},
@@ -71,6 +71,7 @@ PUBLIC = {
     "assistant.summarizing": {
         "Length", "Summarizer", "head", "listed", "markdown", "with_page",
     },
+    "assistant.translating": {"Translator"},
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",
         "open_workspace", "prompt_writer", "snapshots", "tuned_for",

@@ -177,6 +177,12 @@ def _add_asking(commands: Commands) -> None:
     plan.add_argument("question", metavar="QUESTION")
     plan.add_argument("--json", action="store_true")
     chat = _command(commands, "chat", "chat", "talk about the documents", "quipu chat")
+    for command in (ask, chat):
+        command.add_argument(
+            "--translate",
+            action="store_true",
+            help="show quotes in the answer's language, too, below the original",
+        )
     for command in (ask, plan, chat):
         command.add_argument("--lang", metavar="CODE", help="language of the answer: es, fr, ...")
         command.add_argument(

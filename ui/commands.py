@@ -32,6 +32,7 @@ from ui import console
 from ui.telling import by_document, duration
 
 if TYPE_CHECKING:
+    from assistant.assistant import Assistant
     from assistant.gathering import Wish
 
 NICE = 10
@@ -270,11 +271,12 @@ def ask(options: argparse.Namespace) -> None:
             cancelled=stopped,
         )
         answer = _follow(events, quiet=options.json)
-    assert isinstance(answer, Answer)
+        assert isinstance(answer, Answer)
+        translations = _translations(assistant, answer, options, stopped)
     if options.json:
-        _print_json(answer_json(answer))
+        _print_json(answer_json(answer, translations))
     else:
-        console.sources(answer)
+        console.sources(answer, translations)
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -354,12 +356,28 @@ def chat(options: argparse.Namespace) -> None:
                     cancelled=stopped,
                 )
                 answer = _follow(events, quiet=False)
+                assert isinstance(answer, Answer)
+                translations = _translations(assistant, answer, options, stopped)
         except QuipuError as error:
             print(f"\n{error}", file=sys.stderr)
             continue
-        assert isinstance(answer, Answer)
-        console.sources(answer)
+        console.sources(answer, translations)
         history += turns(answer)
+
+
+def _translations(
+    assistant: "Assistant",
+    answer: Answer,
+    options: argparse.Namespace,
+    cancelled: Callable[[], bool],
+) -> tuple[str, ...]:
+    """Return each quote in the answer's language; nothing when that was not asked for."""
+    if not options.translate:
+        return ()
+    return tuple(
+        assistant.translate(citation, answer.language, cancelled=cancelled)
+        for citation in answer.citations
+    )
 
 
 def summarize(options: argparse.Namespace) -> None:
@@ -447,9 +465,15 @@ def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
     return result
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """Return an answer as the object that scripts read."""
+def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, Any]:
+    """Return an answer as the object that scripts read.
+
+    Args:
+        translations: of the quotes, in the order of the citations; none when not asked for.
+    """
     value: dict[str, Any] = _plain(asdict(answer))
+    for citation, translation in zip(value["citations"], translations, strict=False):
+        citation["translation"] = translation
     value["plan"] = _plan_json(answer.plan)
     return value
 

@@ -169,13 +169,19 @@ def plan(found: ContextPlan, titles: Mapping[str, str]) -> None:
         print(f"{label:<11}{text}")
 
 
-def sources(answer: Answer) -> None:
-    """Print the sources under an answer: document, page, the quoted sentence."""
+def sources(answer: Answer, translations: Sequence[str] = ()) -> None:
+    """Print the sources under an answer: document, page, the quoted sentence.
+
+    Args:
+        translations: of the quotes, in the order of the citations; none when not asked for.
+    """
     print()
     if answer.citations:
         print()
-    for citation in sorted(answer.citations, key=lambda c: c.marker):
-        print(_source(citation))
+    beside = translations or [""] * len(answer.citations)
+    told = zip(answer.citations, beside, strict=True)
+    for citation, translation in sorted(told, key=lambda pair: pair[0].marker):
+        print(_source(citation, translation))
     for sentence in answer.unsupported:
         print(f"not supported by the documents: “{textwrap.shorten(sentence, 200)}”")
     timing = answer.timings
@@ -186,13 +192,19 @@ def sources(answer: Answer) -> None:
     )
 
 
-def _source(citation: Citation) -> str:
+def _source(citation: Citation, translation: str) -> str:
     doubt = "" if citation.supported else " (weak)"
     head = f"[{citation.marker}] {citation.document}, p. {citation.page}{doubt}"
-    quote = f"“{textwrap.shorten(citation.quote, 400, placeholder=' …')}”"
+    quotes = [_quote(citation.quote, "    ")]
+    if translation not in ("", citation.quote):
+        quotes.append(_quote(translation, "    = "))
+    return "\n".join([head, *quotes])
+
+
+def _quote(text: str, indent: str) -> str:
     width = min(WIDTH, shutil.get_terminal_size().columns)
-    wrapped = textwrap.fill(quote, width, initial_indent="    ", subsequent_indent="    ")
-    return f"{head}\n{wrapped}"
+    shown = f"“{textwrap.shorten(text, 400, placeholder=' …')}”"
+    return textwrap.fill(shown, width, initial_indent=indent, subsequent_indent="    ")
 
 
 def coverage(summary: Summary) -> None:

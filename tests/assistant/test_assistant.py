@@ -308,6 +308,21 @@ def test_a_sentence_that_cannot_be_translated_stays_as_it_was(
     assert answer.repaired is Repair.NONE
 
 
+def test_a_quote_is_translated_once_and_kept_with_its_document(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+    citation = answer_of(ask(ScriptedModel(REPLY), "How long is the bridge?")).citations[0]
+    model = ScriptedModel("El puente viejo mide 91 metros de largo, dice el libro.")
+    assistant = Assistant(model, HashEmbedder(), library)
+    translated = assistant.translate(citation, "es")
+    assert translated == "El puente viejo mide 91 metros de largo, dice el libro."
+    assert assistant.translate(citation, "es") == translated
+    assert len(model.asked) == 1
+    assert assistant.translate(citation, "en") == citation.quote
+    assert len(model.asked) == 1
+
+
 # conversations
 
 HISTORY = [

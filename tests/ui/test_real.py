@@ -63,9 +63,11 @@ def test_a_spanish_question_about_the_english_report_cites_the_page(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     question = "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
-    assert quipu("ask", question, "--json", "--model", "starter") == 0
+    assert quipu("ask", question, "--json", "--translate", "--model", "starter") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["language"] == "es"
+    assert {identify(citation["quote"]) for citation in answer["citations"]} == {"en"}
+    assert {identify(citation["translation"]) for citation in answer["citations"]} == {"es"}
     assert answer["answerable"] is True
     assert identify(answer["text"]) == "es"
     assert "18" in answer["text"]
