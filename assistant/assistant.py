@@ -21,7 +21,7 @@ from assistant.prompting import (
     rewrite_messages,
     says_not_found,
 )
-from assistant.protocols import Cancelled, Embedder, LanguageModel, Store, never
+from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker, Store, never
 from assistant.queueing import Queue, waiting
 from assistant.reading import Reader
 from assistant.rewriting import stands_alone, usable
@@ -51,12 +51,18 @@ Event: TypeAlias = Stage | Piece | Answer | Summary
 class Assistant:
     """Answers questions about the documents of a store, and summarises them."""
 
-    def __init__(self, model: LanguageModel, embedder: Embedder, store: Store) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        embedder: Embedder,
+        store: Store,
+        reranker: Reranker | None = None,
+    ) -> None:
         self._model = model
         self._embedder = embedder
         self._store = store
         self._reader = Reader(model, store)
-        self._gatherer = Gatherer(model, embedder, store, self._reader)
+        self._gatherer = Gatherer(model, embedder, store, self._reader, reranker)
         self._answerer = Answerer(model, embedder)
         self._queue = Queue()
 

@@ -13,7 +13,7 @@ from assistant.noting import TOKENS_PER_POINT, NoteTaker
 from assistant.overviews import Overviews
 from assistant.planning import BUDGET_S, Limits, Packing, noted, pack
 from assistant.prompting import chunk_text, note_text
-from assistant.protocols import Cancelled, Embedder, LanguageModel, Store
+from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker, Store
 from assistant.reading import Reader, Section, pages_text
 from assistant.retrieving import Retriever, passages_of
 from assistant.types import (
@@ -73,13 +73,18 @@ class Gatherer:
     """Plans what a question is answered from, and gathers it."""
 
     def __init__(
-        self, model: LanguageModel, embedder: Embedder, store: Store, reader: Reader
+        self,
+        model: LanguageModel,
+        embedder: Embedder,
+        store: Store,
+        reader: Reader,
+        reranker: Reranker | None,
     ) -> None:
         self._model = model
         self._embedder = embedder
         self._store = store
         self._reader = reader
-        self._retriever = Retriever(store, embedder)
+        self._retriever = Retriever(store, embedder, reranker)
         self._overviews = Overviews(embedder)
 
     def open(self) -> None:

@@ -160,6 +160,17 @@ class Embedder(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
 
 
+class Reranker(Protocol):
+    """Says how well texts answer a question, having read each with the question."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vector:
+        """Return a score for each text, (n,); only their order means something."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Chunk ids by nearness. Holds nothing that cannot be rebuilt from the library."""
 

@@ -15,10 +15,11 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from assistant.centring import Centring
-from assistant.protocols import Embedder, Store
+from assistant.protocols import Embedder, Reranker, Store
 from assistant.types import NO_FILTERS, Document, Filters, Passage, Vector
 
 POOL: Final = 20  # candidates of each language by meaning, and as many by words
+RERANKED: Final = 20  # best ones that a re-ranker reads, where there is one
 NEIGHBOURS: Final = 10  # next best ones that a candidate is held against
 # How much of a language's place is taken away: among texts of one language, and between languages.
 WITHIN_SHARE: Final = 0.4
@@ -65,9 +66,10 @@ class _Search:
 class Retriever:
     """Searches a library for what a question asks."""
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
+    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self._store = store
         self._embedder = embedder
+        self._reranker = reranker
         self._centring = Centring(embedder)
 
     def retrieve(
@@ -101,7 +103,19 @@ class Retriever:
         ranked = sorted(_scored(found), key=lambda passage: -passage.score)
         if len(found) == 1:
             ranked = _with_best_word(ranked, found[0])
-        return _without_copies(ranked, limit)
+        if self._reranker is None:
+            return _without_copies(ranked, limit)
+        several = _without_copies(ranked, max(RERANKED, limit))
+        return self._reranked(self._reranker, question, several)[:limit]
+
+    def _reranked(
+        self, reranker: Reranker, question: str, ranked: Sequence[Passage]
+    ) -> list[Passage]:
+        """Return the passages with the first ones in the order of the re-ranker's scores."""
+        read, others = ranked[:RERANKED], ranked[RERANKED:]
+        scores = reranker.scores(question, [passage.chunk.text for passage in read])
+        order = np.argsort(-scores, kind="stable")
+        return [*(read[place] for place in order), *others]
 
     def _by_meaning(
         self, query: Vector, documents: Sequence[Document], search: _Search

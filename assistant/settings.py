@@ -29,6 +29,7 @@ class Settings:
     models: folder of the model files.
     model: name of the chat model; None takes the best installed one that fits.
     embedder: name of the embedding model; None takes the library's own, else the starter.
+    reranker: name of the re-ranking model; None takes an installed one, "none" none.
     window_tokens: size of the context to open; None takes the model's effective window.
     kv: type of the KV cache, "f16" or "q8_0"; the second takes half the memory.
     quota_bytes: of the disk, for what models kept of the documents they read.
@@ -38,6 +39,7 @@ class Settings:
     models: Path = field(default_factory=default_models)
     model: str | None = None
     embedder: str | None = None
+    reranker: str | None = None
     window_tokens: int | None = None
     kv: str = "f16"
     quota_bytes: int = field(default_factory=default_quota)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assistant.assistant import Assistant
 from assistant.backends.chroma import ChromaIndex
-from assistant.backends.lazy import LazyEmbedder, LazyModel
+from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
 from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
 from assistant.errors import ModelNotInstalled, UnknownModel
@@ -18,7 +18,7 @@ from assistant.models.hardware import Machine, choose, is_busy, measure, window_
 from assistant.models.shelf import InstalledModel, ModelShelf
 from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
-from assistant.protocols import Embedder, LanguageModel
+from assistant.protocols import Embedder, LanguageModel, Reranker
 from assistant.settings import Settings
 from assistant.types import Message
 
@@ -99,7 +99,7 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
-    assistant = Assistant(model, embedder, library)
+    assistant = Assistant(model, embedder, library, reranker(settings))
     return Workspace(library, embedder, model, assistant, Preparer(assistant.prepare))
 
 
@@ -174,6 +174,34 @@ def _embedder(settings: Settings, library: Library) -> Embedder:
     entry = installed.entry
     fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
     return LazyEmbedder(name, fingerprint, lambda: _load_embedder(installed, fingerprint))
+
+
+def reranker(settings: Settings) -> Reranker | None:
+    """Return the chosen re-ranker, or the smallest installed one; None where there is none."""
+    if settings.reranker == "none":
+        return None
+    shelf = model_shelf(settings)
+    if settings.reranker is None:
+        fitting = [model for model in shelf.installed() if model.entry.role is Role.RERANK]
+        fitting.sort(key=lambda model: model.entry.parameter_count)
+    else:
+        fitting = [shelf.find(settings.reranker)]
+    if not fitting:
+        return None
+    found = fitting[0]
+    if found.entry.role is not Role.RERANK:
+        raise UnknownModel(found.name)
+    return LazyReranker(found.name, lambda: _load_reranker(found))
+
+
+def _load_reranker(installed: InstalledModel) -> Reranker:
+    from assistant.backends.encoders import PairScorer
+
+    return PairScorer(
+        installed.path,
+        name=installed.name,
+        limit_tokens=installed.entry.effective_window_tokens,
+    )
 
 
 def _load_embedder(installed: InstalledModel, fingerprint: str) -> Embedder:

@@ -202,6 +202,7 @@ def _add_asking(commands: Commands) -> None:
             help="that the first word may take; default: 60",
         )
         _model_options(command)
+        _reranker_option(command)
     summarize = _command(
         commands,
         "summarize",
@@ -264,6 +265,7 @@ def _add_evaluating(commands: Commands) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     _model_options(evaluate)
+    _reranker_option(evaluate)
 
 
 def _filter_options(command: argparse.ArgumentParser) -> None:
@@ -278,6 +280,14 @@ def _filter_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--until", metavar="DATE", help="only from documents added on that day or before"
+    )
+
+
+def _reranker_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reranker",
+        metavar="NAME",
+        help='model that orders what a search found; default: the installed one; "none": none',
     )
 
 

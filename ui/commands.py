@@ -46,6 +46,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         Settings(),
         model=getattr(options, "model", None),
         embedder=getattr(options, "embedder", None),
+        reranker=getattr(options, "reranker", None),
         window_tokens=_window(getattr(options, "window", None)),
         kv=getattr(options, "kv", None) or "f16",
     )

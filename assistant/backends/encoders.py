@@ -1,4 +1,4 @@
-"""Texts to vectors with sentence-transformers. The only import of it, and of torch.
+"""Texts to vectors and scores with sentence-transformers. The only import of it, and of torch.
 
 Knows the model folder and its prefixes; refuses to know where the texts come from.
 """
@@ -14,10 +14,10 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from transformers.utils import logging
 
-from assistant.types import Matrix
+from assistant.types import Matrix, Vector
 
 logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would write over ours
 
@@ -77,6 +77,42 @@ class SentenceEncoder:
         )
         rows: Matrix = vectors.float().cpu().numpy()
         return rows
+
+
+class PairScorer:
+    """A cross-encoder in a folder: reads a question and a text together."""
+
+    def __init__(self, folder: Path, *, name: str, limit_tokens: int) -> None:
+        self._name = name
+        self._model: Any = CrossEncoder(
+            str(folder),
+            device=_device(),
+            model_kwargs={"dtype": _dtype()},
+            max_length=limit_tokens,
+            local_files_only=True,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vector:
+        if not texts:
+            return np.zeros(0, dtype=np.float32)
+        pairs = [(question, text) for text in texts]
+        scores: Vector = (
+            self._model.predict(
+                pairs,
+                batch_size=BATCH_TEXTS,
+                convert_to_numpy=False,
+                convert_to_tensor=True,
+                show_progress_bar=False,
+            )
+            .float()
+            .cpu()
+            .numpy()
+        )
+        return scores
 
 
 def _device() -> str:

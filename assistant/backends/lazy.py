@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
-from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens
+from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, Reranker, never
+from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens, Vector
 
 T = TypeVar("T")
 
@@ -149,3 +149,18 @@ class LazyEmbedder:
         if last is None or last[0] != texts[0]:
             last = self._last = (texts[0], self._embedder.get().embed_queries(texts))
         return last[1]
+
+
+class LazyReranker:
+    """A `Reranker` that is loaded when there is something to score."""
+
+    def __init__(self, name: str, load: Callable[[], Reranker]) -> None:
+        self._name = name
+        self._reranker = _Once(load)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vector:
+        return self._reranker.get().scores(question, texts)

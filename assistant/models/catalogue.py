@@ -18,6 +18,7 @@ class Role(StrEnum):
 
     CHAT = "chat"
     EMBED = "embed"
+    RERANK = "rerank"
     GUARD = "guard"
 
 

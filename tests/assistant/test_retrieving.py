@@ -9,8 +9,8 @@ from assistant.backends.fake import HashEmbedder
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.centring import SENTENCES
-from assistant.retrieving import Retriever
-from assistant.types import Document, Filters, Matrix
+from assistant.retrieving import RERANKED, Retriever
+from assistant.types import Document, Filters, Matrix, Vector
 from tests.backends.libraries import add
 
 DIMENSIONS = 32
@@ -126,6 +126,39 @@ def test_retrieval_takes_the_best_within_the_documents(tmp_path: Path) -> None:
 def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     assert Retriever(library, HashEmbedder()).retrieve("Why?", "en", limit=2, documents=[]) == []
+
+
+class ByWord:
+    """A re-ranker that likes a word."""
+
+    name = "by word"
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.read: list[str] = []
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vector:
+        self.read += texts
+        return np.array([float(self._word in text) for text in texts], np.float32)
+
+
+def test_a_re_ranker_orders_the_best_and_leaves_the_others(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    texts = [f"The bridge number {n} is {'wool ' * n}long." for n in range(30)]
+    book = add(library, "\n\n".join(texts))
+    asked = ("How long is the bridge?", "en")
+    plain = Retriever(library, HashEmbedder()).retrieve(*asked, limit=30, documents=[book])
+    liked = plain[RERANKED - 1]
+    word = liked.chunk.text.split()[3]
+    reranker = ByWord(f"number {word} is")
+    retriever = Retriever(library, HashEmbedder(), reranker)
+    found = retriever.retrieve(*asked, limit=30, documents=[book])
+    assert found[0].chunk == liked.chunk
+    assert [p.chunk for p in found[1:RERANKED]] == [p.chunk for p in plain[: RERANKED - 1]]
+    assert [p.chunk for p in found[RERANKED:]] == [p.chunk for p in plain[RERANKED:]]
+    assert len(reranker.read) == RERANKED
+    (best,) = retriever.retrieve(*asked, limit=1, documents=[book])
+    assert best.chunk == liked.chunk
 
 
 def test_a_text_that_says_the_same_is_found_once(tmp_path: Path) -> None:

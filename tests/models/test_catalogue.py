@@ -46,6 +46,8 @@ def test_the_promised_models_are_there() -> None:
         "multilingual-e5-small-hub",
         "multilingual-e5-base",
         "bge-m3",
+        "mmarco-minilm",
+        "bge-reranker-v2-m3",
     }
 
 
@@ -67,6 +69,8 @@ def test_every_entry_has_the_facts_of_its_role(entry: ModelEntry) -> None:
     if entry.role is Role.EMBED:
         assert entry.dimensions > 0
         assert cache_shape == (0, 0, 0)
+    elif entry.role is Role.RERANK:
+        assert (entry.dimensions, *cache_shape) == (0, 0, 0, 0)
     else:
         assert entry.dimensions == 0
         assert min(cache_shape) > 0
