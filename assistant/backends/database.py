@@ -95,6 +95,12 @@ class Database:
             self._thread.db = db
         return db
 
+    def state(self) -> tuple[int, int, int]:
+        """Return what is another whenever rows were written, by whoever it was."""
+        db = self.connection()
+        (version,) = db.execute("PRAGMA data_version").fetchone()  # of others' writing
+        return id(db), int(version), db.total_changes
+
     def close(self) -> None:
         """Close this thread's connection."""
         db = getattr(self._thread, "db", None)

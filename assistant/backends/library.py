@@ -11,6 +11,7 @@ of its own. Reading never waits for a lock; writing takes one that other process
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -60,6 +61,7 @@ class Library:
         self.database = Database(folder)
         self._index = index
         self._embedder = embedder
+        self._thread = threading.local()  # the documents as this thread last saw them
 
     # reading
 
@@ -68,7 +70,7 @@ class Library:
         self._check_index()
 
     def documents(self) -> list[Document]:
-        return self._documents("true")
+        return list(self._by_id().values())
 
     def document(self, reference: str) -> Document:
         every = self.documents()
@@ -142,6 +144,15 @@ class Library:
         weight = max(self._rarity(words), 1e-6)
         hits = [(int(row["id"]), float(row["score"]) / weight) for row in rows]
         return self._passages(hits, documents)
+
+    def _by_id(self) -> dict[str, Document]:
+        """Return the documents that everybody sees; read again when something was written."""
+        state, known = getattr(self._thread, "known", (None, {}))
+        now = self.database.state()
+        if state != now:
+            known = {document.id: document for document in self._documents("true")}
+            self._thread.known = now, known
+        return known
 
     def _documents(self, where: str, *values: Any) -> list[Document]:
         """Return the documents that everybody sees, of those that the condition names."""
@@ -410,12 +421,9 @@ class Library:
         rows = self.database.rows(
             f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits]
         )
-        wanted = {row["document_id"] for row in rows}
-        if documents is not None:
-            wanted &= set(documents)
-        marks = ", ".join("?" for _ in wanted)
-        known = {d.id: d for d in self._documents(f"id IN ({marks})", *wanted)}
-        chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in known}
+        known = self._by_id()
+        wanted = known.keys() if documents is None else known.keys() & set(documents)
+        chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in wanted}
         return [
             Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)
             for i, score in hits
