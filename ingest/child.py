@@ -1,4 +1,8 @@
-"""The limited process in which files are read: `python -m ingest.child PATH`, JSON out."""
+"""The limited process in which files are opened.
+
+python -m ingest.child read PATH    writes what the file holds, as JSON
+python -m ingest.child draw PATH    reads what is wanted, as JSON, and writes a PNG
+"""
 
 import json
 import resource
@@ -12,12 +16,18 @@ CPU_S = 120
 
 
 def main() -> None:
-    """Set the limits, read the file, print what it holds."""
+    """Set the limits, then read the file or draw a page of it."""
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_CPU, CPU_S)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)  # a reader writes no files
-    json.dump(run_reader(Path(sys.argv[1])), sys.stdout)
+    order, path = sys.argv[1], Path(sys.argv[2])
+    if order == "read":
+        json.dump(run_reader(path), sys.stdout)
+    else:
+        from ingest.pictures import draw
+
+        sys.stdout.buffer.write(draw(path, **json.load(sys.stdin)))
 
 
 def _limit(kind: int, value: int) -> None:

@@ -1,10 +1,9 @@
-"""PDF to blocks with liteparse, and plainly with pypdfium2; page pictures. Their only import.
+"""PDF to blocks with liteparse, and plainly with pypdfium2.
 
 `read_pdf` is for the limited child alone. Optical character recognition stays off: liteparse
 would fetch its data from the network.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import pypdfium2
 from liteparse import LiteParse
 
-from assistant.errors import UnreadableDocument
 from ingest.reading import (
     MAX_PAGES,
     Block,
@@ -25,7 +23,6 @@ from ingest.reading import (
 
 EDGE = 0.13  # of the page's height: where running headers and footers stand, in TeX's classes too
 KINDS_LEFT_OUT = {"rule", "figure"}
-MAX_PIXELS = 40_000_000
 FEW_CHARS = 20  # a page with fewer holds no text worth finding
 
 
@@ -39,31 +36,6 @@ def read_pdf(path: Path) -> Reading:
     if sum(page.chars for page in pages) < FEW_CHARS or len(pages) < len(labels):
         pages = _read_plainly(path)
     return Reading(pages=tuple(_labelled(pages, labels)), title=title)
-
-
-def render_page(path: Path, number: int, *, width: int = 1000) -> bytes:
-    """Return page `number` (from 1) as a PNG about `width` pixels wide.
-
-    Raises:
-        UnreadableDocument: the page cannot be drawn.
-    """
-    try:
-        document = pypdfium2.PdfDocument(path)
-        try:
-            page = document[number - 1]
-            scale = min(width / page.get_width(), (MAX_PIXELS / _area(page)) ** 0.5)
-            picture = page.render(scale=scale).to_pil()
-        finally:
-            document.close()
-    except (pypdfium2.PdfiumError, IndexError, ValueError) as error:
-        raise UnreadableDocument(path, f"page {number} cannot be drawn") from error
-    out = io.BytesIO()
-    picture.save(out, format="PNG")
-    return out.getvalue()
-
-
-def _area(page: Any) -> float:
-    return max(1.0, float(page.get_width() * page.get_height()))
 
 
 def _open_plainly(path: Path) -> tuple[list[str], str]:

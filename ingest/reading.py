@@ -6,11 +6,8 @@ the child is an `UnreadableDocument`, and the parent goes on.
 """
 
 import json
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -25,15 +22,11 @@ from assistant.errors import (
     UnreadableDocument,
     UnsupportedFile,
 )
+from ingest.limited import CHILD, MAX_CHARS, run_limited
 
 MAX_FILE_BYTES: Final = 200_000_000
 MAX_PAGES: Final = 5_000
-MAX_CHARS: Final = 20_000_000
 WALL_S: Final = 180.0
-MAX_OUTPUT_BYTES: Final = 12 * MAX_CHARS + (64 << 20)  # JSON writes an astral character in 12
-# No working folder and no environment on the child's import path, so that nobody's modules slip
-# in. `-I` would also hide packages that the user installed for himself alone.
-CHILD: Final = (sys.executable, "-E", "-P", "-m", "ingest.child")
 TOO_MUCH: Final = "it needs more memory or time than one file may use"
 
 
@@ -110,34 +103,12 @@ def read(path: Path, *, wall_s: float = WALL_S) -> Reading:
     """
     check(path)
     started = time.monotonic()
-    returncode, output = _run([*CHILD, str(path.absolute())], wall_s)
+    returncode, output = run_limited([*CHILD, "read", str(path.absolute())], wall_s)
     if returncode == 0:
         return _reading(path, json.loads(output))
     if time.monotonic() - started >= wall_s:
         raise UnreadableDocument(path, f"it was not read within {wall_s:.0f} seconds")
     raise UnreadableDocument(path, TOO_MUCH if returncode < 0 else "its reader broke down")
-
-
-def _run(command: Sequence[str], wall_s: float) -> tuple[int, bytes]:
-    """Return exit code and output of a child, which is killed when it takes or says too much."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as child:
-        assert child.stdout is not None
-        alarm = threading.Timer(wall_s, child.kill)
-        alarm.start()
-        try:
-            output = child.stdout.read(MAX_OUTPUT_BYTES + 1)
-            if len(output) > MAX_OUTPUT_BYTES:
-                child.kill()
-            child.wait()
-        finally:
-            child.kill()  # does nothing to one that has ended
-            alarm.cancel()
-    return child.returncode, output
 
 
 @contextmanager

@@ -8,10 +8,9 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from assistant.errors import UnreadableDocument
 from assistant.types import Heading
 from ingest.cleaning import clean
-from ingest.pdf import read_pdf, render_page
+from ingest.pdf import read_pdf
 from ingest.reading import EncryptedError, TooLargeError
 
 from .making import body, footer, header, heading, lines, pdf, together
@@ -146,26 +145,6 @@ def test_too_many_pages_are_told_and_not_taken_for_damage(
     with pytest.raises(TooLargeError) as caught:
         read_pdf(path)
     assert caught.value.args == ("5,001 pages", "5,000")
-
-
-def test_a_page_is_drawn_as_a_png(tmp_path: Path) -> None:
-    picture = render_page(pdf(tmp_path / "a.pdf", body()), 1, width=200)
-    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
-    assert int.from_bytes(picture[16:20]) == 200
-
-
-@pytest.mark.parametrize("number", [2, 99])
-def test_a_page_that_is_not_there_cannot_be_drawn(tmp_path: Path, number: int) -> None:
-    path = pdf(tmp_path / "a.pdf", body())
-    with pytest.raises(UnreadableDocument, match=f"page {number} cannot be drawn"):
-        render_page(path, number)
-
-
-def test_what_is_no_pdf_cannot_be_drawn(tmp_path: Path) -> None:
-    path = tmp_path / "a.pdf"
-    path.write_text("no PDF at all")
-    with pytest.raises(UnreadableDocument):
-        render_page(path, 1)
 
 
 def test_headers_leave_the_real_manuals(evaldata: Path) -> None:

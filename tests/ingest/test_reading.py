@@ -19,6 +19,7 @@ from assistant.errors import (
     UnsupportedFile,
 )
 from ingest import reading
+from ingest.limited import MAX_OUTPUT_BYTES, run_limited
 from ingest.reading import READERS, Block, RawPage, Reading, check, read, run_reader
 
 from .making import body, bomb, heading, pdf, together
@@ -208,7 +209,7 @@ def test_a_reader_that_never_ends_is_stopped(tmp_path: Path) -> None:
 
 
 def child(code: str) -> tuple[int, bytes]:
-    return reading._run([sys.executable, "-c", code], 30)
+    return run_limited([sys.executable, "-c", code], 30)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS refuses the limit on memory")
@@ -240,12 +241,10 @@ def test_a_child_cannot_lift_its_limits() -> None:
 def test_a_child_that_says_too_much_is_stopped() -> None:
     code, output = child("import sys\nwhile True: sys.stdout.write('x' * (1 << 20))")
     assert code == -9
-    assert len(output) == reading.MAX_OUTPUT_BYTES + 1
+    assert len(output) == MAX_OUTPUT_BYTES + 1
 
 
 def test_a_child_that_closes_its_mouth_and_sleeps_is_stopped() -> None:
     started = time.monotonic()
-    code, _ = reading._run(
-        [sys.executable, "-c", "import os, time; os.close(1); time.sleep(99)"], 1
-    )
+    code, _ = run_limited([sys.executable, "-c", "import os, time; os.close(1); time.sleep(99)"], 1)
     assert (code, time.monotonic() - started < 10) == (-9, True)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from assistant.types import Citation
 from assistant.wiring import Workspace
-from ingest.pdf import render_page
+from ingest.drawing import draw_page
 
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
@@ -36,4 +36,4 @@ def source(workspace: Workspace, citation: Citation, key: str) -> None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def page_picture(file: str, number: int) -> bytes:
     """Return a page as PNG, drawn once."""
-    return render_page(Path(file), number)
+    return draw_page(Path(file), number)
