@@ -8,6 +8,7 @@
     │   ├── AmbiguousDocument
     │   ├── NothingLeft
     │   ├── UnknownLanguage
+    │   ├── StillAnswering
     │   └── UnusableDataSet
     ├── DocumentError             one file could not be taken in
     │   ├── MissingFile
@@ -81,6 +82,11 @@ class NothingLeft(UsageError):
 class UnknownLanguage(UsageError):
     def __init__(self, code: str, known: Sequence[str]) -> None:
         super().__init__(f"Unknown language {code!r}: use one of {', '.join(known)}.")
+
+
+class StillAnswering(UsageError):
+    def __init__(self) -> None:
+        super().__init__("The question before is still being answered: wait for it or stop it.")
 
 
 class UnusableDataSet(UsageError):

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 from assistant.types import (
     Choice,
     Chunk,
+    Conversation,
     Document,
     DocumentText,
     Generation,
@@ -16,7 +17,9 @@ from assistant.types import (
     Passage,
     Reading,
     Speeds,
+    Summary,
     Tokens,
+    Turn,
     Vector,
 )
 
@@ -248,6 +251,38 @@ class Store(Protocol):
     def keep(self, document_id: str, key: str, text: str) -> None:
         """Keep a text until the document is removed."""
         ...
+
+
+class ConversationStore(Protocol):
+    """Conversations with their turns, kept for another day."""
+
+    def conversations(self) -> list[Conversation]:
+        """Return all, the newest first."""
+        ...
+
+    def put_conversation(self, conversation: Conversation) -> None:
+        """Add it, or give the one with its id another title."""
+        ...
+
+    def remove_conversation(self, conversation: str) -> None: ...
+
+    def turns(self, conversation: str) -> list[Turn]:
+        """Return the turns in order; none for a conversation that is not there."""
+        ...
+
+    def put_turn(self, conversation: str, turn: Turn) -> None:
+        """Add it, or replace the one of its number; nothing when the conversation is gone."""
+        ...
+
+
+class SummaryStore(Protocol):
+    """The last summary of each document, language and length."""
+
+    def summaries(self) -> list[Summary]:
+        """Return all, the newest first."""
+        ...
+
+    def put_summary(self, summary: Summary, length: str) -> None: ...
 
 
 class Shelf(Protocol):

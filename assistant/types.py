@@ -410,6 +410,47 @@ class Answer:
     repaired: Repair = Repair.NONE
 
 
+class TurnState(StrEnum):
+    RUNNING = "running"
+    ANSWERED = "answered"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    REMOVED = "removed"  # with a document that it was about
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question of a conversation, and what came of it.
+
+    Attributes:
+        number: from 1.
+        language: of the answer as it was asked for; "" for the question's.
+        documents: ids of those it was asked of; none means all.
+        text: what was written, also when it was stopped before its end.
+        error: one sentence, when it failed.
+    """
+
+    number: int
+    question: str
+    language: str = ""
+    documents: tuple[str, ...] = ()
+    state: TurnState = TurnState.RUNNING
+    text: str = ""
+    answer: Answer | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Attributes:
+    title: the beginning of its first question, until it is renamed.
+    """
+
+    id: str
+    title: str
+    begun_at: str
+
+
 @dataclass(frozen=True)
 class Point:
     """One statement of a summary, and the sentence it stands on where one was found.

@@ -6,13 +6,17 @@ Imports backends where they are needed: the command line must answer `--help` wi
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from assistant.assistant import Assistant
 from assistant.backends.chroma import ChromaIndex
+from assistant.backends.conversations import ConversationTable
 from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
 from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
+from assistant.conversing import Conversations
 from assistant.errors import ModelNotInstalled, UnknownModel
+from assistant.keeping import Summaries
 from assistant.models.catalogue import Role, load_catalogue
 from assistant.models.hardware import Machine, choose, is_busy, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
@@ -27,13 +31,33 @@ STARTER_EMBEDDER = "multilingual-e5-small"
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a face works with: the library, the models, an assistant over them, what prepares."""
+    """What a face works with: the library, the models, an assistant, and what goes on beside."""
 
     library: Library
     embedder: Embedder
     model: LanguageModel
     assistant: Assistant
     preparer: Preparer
+    conversations: Conversations
+    summaries: Summaries
+
+    @classmethod
+    def of(
+        cls,
+        library: Library,
+        embedder: Embedder,
+        model: LanguageModel,
+        reranker: Reranker | None = None,
+    ) -> Self:
+        """Return the parts with all that is built from them."""
+        assistant = Assistant(model, embedder, library, reranker)
+        kept = ConversationTable(library.database)
+        return cls(
+            *(library, embedder, model, assistant),
+            preparer=Preparer(assistant.prepare),
+            conversations=Conversations(assistant, kept),
+            summaries=Summaries(assistant, kept),
+        )
 
 
 def model_shelf(settings: Settings) -> ModelShelf:
@@ -99,8 +123,7 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
-    assistant = Assistant(model, embedder, library, reranker(settings))
-    return Workspace(library, embedder, model, assistant, Preparer(assistant.prepare))
+    return Workspace.of(library, embedder, model, reranker=reranker(settings))
 
 
 def chat_model(settings: Settings) -> LanguageModel:

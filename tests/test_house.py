@@ -53,7 +53,11 @@ PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "e
 PUBLIC = {
     "assistant.answering": {"Answerer", "Reply", "Run"},
     "assistant.assistant": {"Assistant", "turns"},
+    "assistant.conversing": {"Conversations"},
+    "assistant.working": {"Job", "View"},
+    "assistant.backends.conversations": {"ConversationTable", "forget"},
     "assistant.gathering": {"Asked", "Gatherer", "Wish", "spread"},
+    "assistant.keeping": {"Summaries"},
     "assistant.locking": {"lock"},
     "assistant.noting": {"NoteTaker", "whole_sentences"},
     "assistant.overviews": {"Overviews"},

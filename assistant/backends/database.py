@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from assistant.errors import LibraryBusy, LibraryDamaged
 from assistant.locking import lock
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
@@ -48,6 +48,25 @@ CREATE TABLE kept (
     key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
 CREATE VIRTUAL TABLE words USING fts5(
     text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
+"""
+# What version 2 has more than version 1.
+CONVERSATIONS = """
+CREATE TABLE conversations (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, begun_at TEXT NOT NULL);
+CREATE TABLE turns (
+    conversation_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    number INTEGER NOT NULL, question TEXT NOT NULL, state TEXT NOT NULL,
+    turn TEXT NOT NULL,                    -- all of it, as JSON
+    PRIMARY KEY (conversation_id, number));
+CREATE TABLE turn_documents (              -- whose text a turn quotes; they may be gone
+    conversation_id TEXT NOT NULL, number INTEGER NOT NULL, document_id TEXT NOT NULL,
+    PRIMARY KEY (conversation_id, number, document_id),
+    FOREIGN KEY (conversation_id, number) REFERENCES turns ON DELETE CASCADE);
+CREATE TABLE summaries (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, length TEXT NOT NULL, made_at TEXT NOT NULL,
+    summary TEXT NOT NULL,                 -- as JSON
+    PRIMARY KEY (document_id, language, length));
 """
 WRITE_WAIT_S = 120.0
 # How many rows hold a term; a view of `words` that each connection has for itself.
@@ -79,6 +98,8 @@ class Database:
             raise LibraryDamaged(folder, str(error)) from error
         if version > SCHEMA_VERSION:
             raise LibraryDamaged(folder, "it was made by a later version of Quipu")
+        if version < SCHEMA_VERSION:
+            self._bring_forward()
 
     def rows(self, query: str, *values: Any) -> list[Row]:
         return self.connection().execute(query, values).fetchall()
@@ -178,11 +199,20 @@ class Database:
             partial.unlink(missing_ok=True)
             db = sqlite3.connect(partial, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA)
+            db.executescript(SCHEMA + CONVERSATIONS)
             db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
             db.close()
             partial.chmod(0o600)  # the log beside it will be like it
             partial.rename(self._file)
+
+    def _bring_forward(self) -> None:
+        """Add what a library of version 1 lacks."""
+        with self.writing() as db:
+            (row,) = db.execute("SELECT value FROM facts WHERE key = 'schema_version'")
+            if row["value"] == "1":
+                for statement in CONVERSATIONS.split(";\n"):
+                    db.execute(statement)
+                db.execute("UPDATE facts SET value = '2' WHERE key = 'schema_version'")
 
     def _is_there(self) -> bool:
         return self._file.exists() and self._file.stat().st_size > 0

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.backends.conversations import forget
 from assistant.backends.database import Connection, Database, Row
 from assistant.backends.words import Terms, fold, match_expression, query_terms, rarity
 from assistant.errors import (
@@ -287,6 +288,7 @@ class Library:
         """Remove a document and every trace of it: rows, words, vectors, file, free space."""
         with self.database.locked():
             with self.database.transaction() as db:
+                forget(db, [document.id])
                 self._delete(db, [document.id])
             self._drop_files(document)
             self._forget_traces()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.backends.chroma import ChromaIndex
+from assistant.backends.conversations import ConversationTable
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.errors import (
@@ -411,9 +412,24 @@ def test_looking_at_a_new_library_does_not_choose_its_embedder(tmp_path: Path) -
     assert library.database.fact("embedder") is None
 
 
+def test_a_library_of_an_earlier_version_is_brought_forward(library: Library) -> None:
+    book = add(library, BRIDGE)
+    with library.database.writing() as db:
+        for table in ("turn_documents", "turns", "conversations", "summaries"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("UPDATE facts SET value = '1' WHERE key = 'schema_version'")
+    library.close()
+    for _ in range(2):
+        opened = Library(library.folder, ExactIndex())
+        assert opened.documents() == [book]
+        assert opened.database.fact("schema_version") == "2"
+        assert ConversationTable(opened.database).conversations() == []
+        assert ConversationTable(opened.database).summaries() == []
+
+
 def test_a_library_of_a_later_version_is_refused(library: Library) -> None:
     with library.database.writing() as db:
-        db.execute("UPDATE facts SET value = '2' WHERE key = 'schema_version'")
+        db.execute("UPDATE facts SET value = '99' WHERE key = 'schema_version'")
     with pytest.raises(LibraryDamaged, match="later version"):
         Library(library.folder, ExactIndex())
 

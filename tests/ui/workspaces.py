@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.languages import identify_document
-from assistant.preparing import Preparer
 from assistant.wiring import Workspace
 from ingest.indexing import add
 
@@ -30,8 +28,7 @@ def fake_workspace(folder: Path, reply: str = REPLY, *, knows: bool = True) -> W
     embedder = HashEmbedder()
     library = Library(folder, ExactIndex(), embedder=embedder)
     model = ScriptedModel(reply, knows=knows)
-    assistant = Assistant(model, embedder, library)
-    return Workspace(library, embedder, model, assistant, Preparer(assistant.prepare))
+    return Workspace.of(library, embedder, model)
 
 
 def with_report(workspace: Workspace, folder: Path) -> Workspace:
