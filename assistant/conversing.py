@@ -130,10 +130,10 @@ class Conversations:
         else:
             state = TurnState.STOPPED if view.stopped else TurnState.FAILED
         text = view.result.text if view.result else view.text
-        error = str(view.error or "")
+        failure = view.error.failure if view.error else None
         self._store.put_turn(
             conversation,
-            replace(turn, state=state, text=text, answer=view.result, error=error),
+            replace(turn, state=state, text=text, answer=view.result, failure=failure),
         )
 
 

@@ -38,11 +38,31 @@ The text of each is one sentence for the reader that says what to do next.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an error says, for those who keep it or say it in another language.
+
+    Attributes:
+        kind: name of the error's class.
+        text: the sentence, in English.
+        facts: what stands in it: names, numbers, reasons.
+    """
+
+    kind: str
+    text: str
+    facts: dict[str, str | int | float]
 
 
 class QuipuError(Exception):
     """Something the reader can understand and mend; its text is one sentence."""
+
+    def __init__(self, text: str = "", **facts: str | int | float) -> None:
+        super().__init__(text)
+        self.failure = Failure(type(self).__name__, text, facts)
 
 
 class UsageError(QuipuError):
@@ -62,14 +82,19 @@ class EmptyLibrary(UsageError):
 class UnknownDocument(UsageError):
     def __init__(self, reference: str) -> None:
         super().__init__(
-            f"No document in the library matches {reference!r}: `quipu docs list` shows them all."
+            f"No document in the library matches {reference!r}: `quipu docs list` shows them all.",
+            reference=reference,
         )
 
 
 class AmbiguousDocument(UsageError):
     def __init__(self, reference: str, titles: Sequence[str]) -> None:
         names = ", ".join(titles)
-        super().__init__(f"{reference!r} matches several documents ({names}): give more of the id.")
+        super().__init__(
+            f"{reference!r} matches several documents ({names}): give more of the id.",
+            reference=reference,
+            names=names,
+        )
 
 
 class NothingLeft(UsageError):
@@ -81,7 +106,8 @@ class NothingLeft(UsageError):
 
 class UnknownLanguage(UsageError):
     def __init__(self, code: str, known: Sequence[str]) -> None:
-        super().__init__(f"Unknown language {code!r}: use one of {', '.join(known)}.")
+        names = ", ".join(known)
+        super().__init__(f"Unknown language {code!r}: use one of {names}.", code=code, names=names)
 
 
 class StillAnswering(UsageError):
@@ -92,7 +118,9 @@ class StillAnswering(UsageError):
 class UnusableDataSet(UsageError):
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(
-            f"{folder} is no data set ({reason}): see docs/quality.md for what it holds."
+            f"{folder} is no data set ({reason}): see docs/quality.md for what it holds.",
+            folder=str(folder),
+            reason=reason,
         )
 
 
@@ -102,37 +130,48 @@ class DocumentError(QuipuError):
 
 class MissingFile(DocumentError):
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path}: there is no such file or folder: check the name.")
+        super().__init__(
+            f"{path}: there is no such file or folder: check the name.", path=str(path)
+        )
 
 
 class UnsupportedFile(DocumentError):
     def __init__(self, path: Path, known: Sequence[str]) -> None:
         super().__init__(
             f"{path.name}: files of type {path.suffix or '(none)'} cannot be read yet: "
-            f"use one of {', '.join(known)}."
+            f"use one of {', '.join(known)}.",
+            name=path.name,
+            suffix=path.suffix,
+            known=", ".join(known),
         )
 
 
 class UnreadableDocument(DocumentError):
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: cannot be read ({reason}).")
+        super().__init__(f"{path.name}: cannot be read ({reason}).", name=path.name, reason=reason)
 
 
 class EncryptedDocument(DocumentError):
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path.name}: is protected by a password: save a copy without one and add that."
+            f"{path.name}: is protected by a password: save a copy without one and add that.",
+            name=path.name,
         )
 
 
 class EmptyDocument(DocumentError):
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: holds no text ({reason}).")
+        super().__init__(f"{path.name}: holds no text ({reason}).", name=path.name, reason=reason)
 
 
 class DocumentTooLarge(DocumentError):
     def __init__(self, path: Path, what: str, limit: str) -> None:
-        super().__init__(f"{path.name}: has {what}, the limit is {limit}: split it and add parts.")
+        super().__init__(
+            f"{path.name}: has {what}, the limit is {limit}: split it and add parts.",
+            name=path.name,
+            what=what,
+            limit=limit,
+        )
 
 
 class ModelError(QuipuError):
@@ -141,17 +180,23 @@ class ModelError(QuipuError):
 
 class UnknownModel(ModelError):
     def __init__(self, name: str) -> None:
-        super().__init__(f"Unknown model {name!r}: `quipu models list` shows those there are.")
+        super().__init__(
+            f"Unknown model {name!r}: `quipu models list` shows those there are.", name=name
+        )
 
 
 class ModelNotInstalled(ModelError):
     def __init__(self, name: str) -> None:
-        super().__init__(f"The model {name} is not installed: run `quipu models pull {name}`.")
+        super().__init__(
+            f"The model {name} is not installed: run `quipu models pull {name}`.", name=name
+        )
 
 
 class UnusableModel(ModelError):
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: cannot be used as a model ({reason}).")
+        super().__init__(
+            f"{path.name}: cannot be used as a model ({reason}).", name=path.name, reason=reason
+        )
 
 
 class PullFailed(ModelError):
@@ -162,7 +207,9 @@ class NoNetwork(PullFailed):
     def __init__(self, name: str, detail: str) -> None:
         super().__init__(
             f"{name} could not be fetched from any source ({detail}): "
-            "check the network and run the same command again, it goes on where it stopped."
+            "check the network and run the same command again, it goes on where it stopped.",
+            name=name,
+            detail=detail,
         )
 
 
@@ -170,7 +217,11 @@ class NoSpace(PullFailed):
     def __init__(self, name: str, needed_bytes: int, free_bytes: int, folder: Path) -> None:
         super().__init__(
             f"{name} needs {needed_bytes / 1e9:.1f} GB and {folder} has "
-            f"{free_bytes / 1e9:.1f} GB free: make room or set QUIPU_MODELS to another folder."
+            f"{free_bytes / 1e9:.1f} GB free: make room or set QUIPU_MODELS to another folder.",
+            name=name,
+            needed_gb=round(needed_bytes / 1e9, 1),
+            free_gb=round(free_bytes / 1e9, 1),
+            folder=str(folder),
         )
 
 
@@ -178,7 +229,10 @@ class WrongHash(PullFailed):
     def __init__(self, name: str, expected: str, found: str) -> None:
         super().__init__(
             f"{name} arrived with the SHA-256 {found[:12]}… instead of {expected[:12]}… "
-            "and was thrown away: run the same command again."
+            "and was thrown away: run the same command again.",
+            name=name,
+            expected=expected[:12],
+            found=found[:12],
         )
 
 
@@ -193,7 +247,12 @@ class NotEnoughMemory(ModelError):
             ways.append(f"`--kv q8_0` with a window of up to {fits_packed:,}")
         super().__init__(
             f"{name} with a window of {window_tokens:,} tokens needs {needed / 1e9:.1f} GB and "
-            f"{free / 1e9:.1f} GB are free: use {', or '.join([*ways, 'a smaller model'])}."
+            f"{free / 1e9:.1f} GB are free: use {', or '.join([*ways, 'a smaller model'])}.",
+            name=name,
+            window=window_tokens,
+            needed_gb=round(needed / 1e9, 1),
+            free_gb=round(free / 1e9, 1),
+            fits=max(fits, fits_packed),
         )
 
 
@@ -203,7 +262,9 @@ class ContextOverflow(ModelError):
         self.window_tokens = window_tokens
         super().__init__(
             f"The prompt needs {needed_tokens} tokens and the model's window holds "
-            f"{window_tokens}: ask something shorter or choose a model with a larger window."
+            f"{window_tokens}: ask something shorter or choose a model with a larger window.",
+            needed=needed_tokens,
+            window=window_tokens,
         )
 
 
@@ -213,7 +274,8 @@ class NotKept(ModelError):
     def __init__(self, title: str) -> None:
         super().__init__(
             f"There is no room on the disk to keep what was read of {title!r}: free some, or "
-            "clear what is kept with `quipu snapshots clear`."
+            "clear what is kept with `quipu snapshots clear`.",
+            title=title,
         )
 
 
@@ -224,20 +286,27 @@ class LibraryError(QuipuError):
 class LibraryBusy(LibraryError):
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"Another Quipu has been writing to {folder} for too long: wait for it or stop it."
+            f"Another Quipu has been writing to {folder} for too long: wait for it or stop it.",
+            folder=str(folder),
         )
 
 
 class LibraryDamaged(LibraryError):
     def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(f"The library in {folder} cannot be used ({reason}).")
+        super().__init__(
+            f"The library in {folder} cannot be used ({reason}).",
+            folder=str(folder),
+            reason=reason,
+        )
 
 
 class WrongEmbedder(LibraryError):
     def __init__(self, stored: str, given: str) -> None:
         super().__init__(
             f"This library was built with the embedding model {stored} and cannot be searched "
-            f"with {given}: use `--embedder {stored}` or add the documents to another QUIPU_HOME."
+            f"with {given}: use `--embedder {stored}` or add the documents to another QUIPU_HOME.",
+            stored=stored,
+            given=given,
         )
 
 

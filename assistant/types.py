@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.errors import Failure
+
 Vector: TypeAlias = NDArray[np.float32]  # (dim,), length one
 Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length one
 Tokens: TypeAlias = list[int]
@@ -427,7 +429,7 @@ class Turn:
         language: of the answer as it was asked for; "" for the question's.
         documents: ids of those it was asked of; none means all.
         text: what was written, also when it was stopped before its end.
-        error: one sentence, when it failed.
+        failure: why it failed.
     """
 
     number: int
@@ -437,7 +439,7 @@ class Turn:
     state: TurnState = TurnState.RUNNING
     text: str = ""
     answer: Answer | None = None
-    error: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

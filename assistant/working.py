@@ -1,16 +1,20 @@
 """Work that goes on in a thread of its own while faces look at it. Knows no model and no screen."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from assistant.errors import Cancelled as Stopped
-from assistant.errors import QuipuError
+from assistant.errors import Failure, QuipuError
 from assistant.protocols import Cancelled
 from assistant.types import Piece, Stage
 
+P = TypeVar("P")
 R = TypeVar("R")
+
+BROKEN = "Something broke inside Quipu: ask again, and report it with what the terminal shows."
 
 
 @dataclass(frozen=True)
@@ -98,4 +102,93 @@ class Job(Generic[R]):
                 self._view = replace(self._view, result=event)
 
 
-BROKEN = "Something broke inside Quipu: ask again, and report it with what the terminal shows."
+class Line(Generic[P, R]):
+    """Pieces of work of one kind, done one after the other in a thread; each has a key.
+
+    Attributes:
+        progress: key -> how far it is, of all that are not over; the first is being worked on.
+        results: key -> what came of it, until it is forgotten.
+        failures: key -> why it failed, until it is forgotten or wanted again.
+    """
+
+    def __init__(self, work: Callable[[str, Callable[[P], None], Cancelled], R]) -> None:
+        """Args:
+        work: is given the key, whom to report to, and whom to ask whether to stop.
+        """
+        self._work = work
+        self._lock = threading.Lock()
+        self._progress: dict[str, P] = {}
+        self._results: dict[str, R] = {}
+        self._failures: dict[str, Failure] = {}
+        self._stopped: set[str] = set()
+
+    @property
+    def progress(self) -> dict[str, P]:
+        with self._lock:
+            return dict(self._progress)
+
+    @property
+    def results(self) -> dict[str, R]:
+        with self._lock:
+            return dict(self._results)
+
+    @property
+    def failures(self) -> dict[str, Failure]:
+        with self._lock:
+            return dict(self._failures)
+
+    def want(self, key: str, first: P) -> None:
+        """Let a piece be done behind those that wait already, unless it is among them.
+
+        Args:
+            first: how far it is until it begins.
+        """
+        with self._lock:
+            self._failures.pop(key, None)
+            self._results.pop(key, None)
+            if key in self._progress:
+                return
+            self._stopped.discard(key)
+            self._progress[key] = first
+            if len(self._progress) == 1:
+                threading.Thread(target=self._run, daemon=True).start()
+
+    def stop(self, key: str) -> None:
+        """Let a piece end as soon as it can, or not begin."""
+        with self._lock:
+            self._stopped.add(key)
+
+    def forget(self, key: str) -> None:
+        """Drop what came of a piece that is over."""
+        with self._lock:
+            self._results.pop(key, None)
+            self._failures.pop(key, None)
+
+    def _run(self) -> None:
+        while key := next(iter(self.progress), None):
+            result, failure = self._done(key)
+            with self._lock:
+                if failure:
+                    self._failures[key] = failure
+                elif result is not None:
+                    self._results[key] = result
+                del self._progress[key]
+                if not self._progress:
+                    return  # whoever wants another one starts a new thread
+
+    def _done(self, key: str) -> tuple[R | None, Failure | None]:
+        def report(now: P) -> None:
+            with self._lock:
+                self._progress[key] = now
+
+        try:
+            if key not in self._stopped:
+                return self._work(key, report, lambda: key in self._stopped), None
+        except Stopped:
+            pass
+        except QuipuError as error:
+            return None, error.failure
+        except Exception:
+            traceback.print_exc()
+            return None, QuipuError(BROKEN).failure
+        return None, None

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.errors import Cancelled, DocumentError, EmptyDocument
+from assistant.errors import Cancelled, DocumentError, EmptyDocument, Failure
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import Embedder, Shelf, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
@@ -38,12 +38,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file; `error` is one sentence, "" when there is none."""
+    """What became of one file."""
 
     path: str
     status: Status
     document: Document | None = None
-    error: str = ""
+    failure: Failure | None = None
+
+    @property
+    def error(self) -> str:
+        """One sentence; "" when it did not fail."""
+        return _printable(self.failure.text) if self.failure else ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def add(
         try:
             yield adder.add(path)
         except DocumentError as error:
-            yield Outcome(_printable(str(path)), Status.FAILED, error=_printable(str(error)))
+            yield Outcome(_printable(str(path)), Status.FAILED, failure=error.failure)
 
 
 def sha256(path: Path) -> str:

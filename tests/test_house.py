@@ -54,7 +54,7 @@ PUBLIC = {
     "assistant.answering": {"Answerer", "Reply", "Run"},
     "assistant.assistant": {"Assistant", "turns"},
     "assistant.conversing": {"Conversations"},
-    "assistant.working": {"Job", "View"},
+    "assistant.working": {"Job", "Line", "View"},
     "assistant.backends.conversations": {"ConversationTable", "forget"},
     "assistant.gathering": {"Asked", "Gatherer", "Wish", "spread"},
     "assistant.keeping": {"Summaries"},

@@ -78,7 +78,7 @@ def forget(db: Connection, document_ids: Sequence[str]) -> None:
         ).fetchall()
         for row in rows:
             turn = TURN.validate_json(row["turn"])
-            gone = replace(turn, state=TurnState.REMOVED, text="", answer=None, error="")
+            gone = replace(turn, state=TurnState.REMOVED, text="", answer=None, failure=None)
             _put(db, row["conversation_id"], gone)
 
 

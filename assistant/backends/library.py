@@ -267,6 +267,11 @@ class Library:
             if replaced:
                 self._forget_traces()
 
+    def rename(self, document: Document, title: str) -> None:
+        """Give a document another title."""
+        with self.database.writing() as db:
+            db.execute("UPDATE documents SET title = ? WHERE id = ?", (title, document.id))
+
     def discard(self, document_id: str) -> None:
         self._discard("id = ?", document_id)
 

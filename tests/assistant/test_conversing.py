@@ -128,7 +128,9 @@ def test_a_failure_is_kept_in_one_sentence(library: Library) -> None:
     conversation = asked(talks, "How long is the bridge?")
     (turn,) = talks.turns(conversation.id)
     assert turn.state is TurnState.FAILED
-    assert turn.error.startswith("The library is empty")
+    assert turn.failure is not None
+    assert turn.failure.kind == "EmptyLibrary"
+    assert turn.failure.text.startswith("The library is empty")
 
 
 def test_a_question_whose_process_died_was_stopped(library: Library) -> None:

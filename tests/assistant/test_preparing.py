@@ -53,7 +53,7 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     preparer.want("good")
     until(lambda: not preparer.stages)
     assert read == ["good"]
-    assert preparer.failures == {"bad": str(NotKept("Bad book"))}
+    assert preparer.failures == {"bad": NotKept("Bad book").failure}
     preparer.want("bad")  # once more, now that there is room
     until(lambda: not preparer.stages)
     assert preparer.failures == {}

@@ -412,6 +412,13 @@ def test_looking_at_a_new_library_does_not_choose_its_embedder(tmp_path: Path) -
     assert library.database.fact("embedder") is None
 
 
+def test_a_document_can_be_renamed(library: Library) -> None:
+    book = add(library, BRIDGE)
+    library.rename(book, "About bridges")
+    assert library.documents() == [replace(book, title="About bridges")]
+    assert library.document("About bridges").id == book.id
+
+
 def test_a_library_of_an_earlier_version_is_brought_forward(library: Library) -> None:
     book = add(library, BRIDGE)
     with library.database.writing() as db:

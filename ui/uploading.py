@@ -1,0 +1,93 @@
+"""Files that were sent to Quipu: kept until they are in the library, then gone. Knows no screen."""
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from assistant.protocols import Cancelled, Embedder
+from assistant.working import Line
+from ingest.indexing import AddingShelf, Outcome, Progress, add, located, sha256
+
+NAME_CHARS: Final = 120
+SUFFIX_CHARS: Final = 10
+
+
+class Uploads:
+    """Takes sent files in, one after the other, beside everything else.
+
+    Attributes:
+        line: a key for each file -> how far it is, and what became of it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shelf: AddingShelf,
+        embedder: Embedder,
+        language_of: Callable[[str], str],
+    ) -> None:
+        """Args:
+        folder: where files wait; made when there is the first.
+        """
+        self._folder = folder
+        self._shelf = shelf
+        self._embedder = embedder
+        self._language_of = language_of
+        self._names: dict[str, str] = {}
+        self.line: Line[Progress, Outcome] = Line(self._take_in)
+
+    def put(self, given_name: str, content: bytes) -> str:
+        """Keep a file and take it in when its turn comes; return its key."""
+        key = uuid.uuid4().hex
+        self._names[key] = file_name(given_name)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._waiting(key).write_bytes(content)
+        self.line.want(key, Progress(Path(self._names[key]), "queued"))
+        return key
+
+    def name(self, key: str) -> str:
+        return self._names[key]
+
+    def _waiting(self, key: str) -> Path:
+        return self._folder / f"{key}.waiting"
+
+    def _take_in(
+        self, key: str, report: Callable[[Progress], None], cancelled: Cancelled
+    ) -> Outcome:
+        waiting = self._waiting(key)
+        path = self._free_place(self._names[key], sha256(waiting))
+        waiting.rename(path)
+        try:
+            (outcome,) = add(
+                [path],
+                shelf=self._shelf,
+                embedder=self._embedder,
+                language_of=self._language_of,
+                report=report,
+                cancelled=cancelled,
+            )
+            return outcome
+        finally:
+            path.unlink()  # the library has its own copy
+
+    def _free_place(self, name: str, document_id: str) -> Path:
+        """Return where the file may lie: another file of the same name is another document."""
+        path, number = self._folder / name, 1
+        while (known := self._shelf.find_path(located(path))) and known.id != document_id:
+            number += 1
+            path = self._folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+        return path
+
+
+def file_name(given: str) -> str:
+    """Return a browser's file name without folders or characters that hide something."""
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", given))[-1]
+    name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip(" .")
+    stem, dot, suffix = name.rpartition(".")
+    if not stem:
+        return "document.txt"
+    return f"{stem[:NAME_CHARS]}{dot}{suffix[:SUFFIX_CHARS]}"
