@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TESTED := --constraint constraints.txt
 DEMO   := QUIPU_HOME=$(CURDIR)/.demo $(BIN)/quipu
 
-.PHONY: demo run test check bench library models clean
+.PHONY: demo run test test-browser check bench library models clean
 
 demo: library
 	@echo; echo '— The model reads the English report, once for all questions —'
@@ -27,6 +27,9 @@ run: library
 
 test: $(STAMP) models
 	$(BIN)/python -m pytest
+
+test-browser: $(STAMP) models
+	$(BIN)/python -m pytest -m browser tests/ui/test_browser.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ out. The points of each section are written in the document's language and then 
 that a summary in another language reads nothing again.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
@@ -29,6 +30,7 @@ from assistant.types import (
     Summary,
 )
 
+ACTIVE: Final = re.compile(r"([\[\]<>`])")  # of links, images and markup in Markdown
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 
 
@@ -180,10 +182,20 @@ class Summarizer:
 def markdown(summary: Summary) -> str:
     """Return the summary as a Markdown text with page references."""
     language = summary.language
-    lines = [f"# {summary.document.title}", "", listed(summary.overview, language)]
+    lines = [f"# {harmless(summary.document.title)}", "", _items(summary.overview, language)]
     for section in summary.sections:
-        lines += ["", f"## {head(section, language)}", "", listed(section.points, language)]
+        title = harmless(head(section, language))
+        lines += ["", f"## {title}", "", _items(section.points, language)]
     return "\n".join(lines) + "\n"
+
+
+def _items(points: Sequence[Point], language: str) -> str:
+    return harmless(listed(points, language))
+
+
+def harmless(text: str) -> str:
+    """Return Markdown text without links, images or markup: nothing is fetched for it."""
+    return ACTIVE.sub(r"\\\1", text)
 
 
 def listed(points: Sequence[Point], language: str) -> str:

@@ -24,7 +24,7 @@ from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
 from assistant.protocols import Embedder, LanguageModel, Reranker
 from assistant.settings import Settings
-from assistant.types import Message
+from assistant.types import Message, Speeds
 
 STARTER_EMBEDDER = "multilingual-e5-small"
 
@@ -172,13 +172,9 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
     What was measured beside busy programs is measured once more when they are quiet.
     """
     from assistant.backends.llama.measuring import tune
-    from assistant.backends.llama.weights import build, build_features
 
     machine = measure()
-    facts = (
-        *(installed.name, installed.sha256, build(), " ".join(build_features())),
-        *(machine.processor, str(machine.cores), str(machine.processors), settings.kv),
-    )
+    facts = _facts(installed, settings)
     tunings = Tunings(settings.models)
     tuned = None if again else tunings.load(facts)
     if tuned is None or (tuned.disturbed and not is_busy()):
@@ -187,6 +183,23 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
         )
         tunings.save(facts, tuned)
     return tuned
+
+
+def speeds_of(installed: InstalledModel, settings: Settings) -> Speeds | None:
+    """Return how fast a chat model is here; None when that was not measured yet."""
+    tuned = Tunings(settings.models).load(_facts(installed, settings))
+    return tuned.speeds if tuned else None
+
+
+def _facts(installed: InstalledModel, settings: Settings) -> tuple[str, ...]:
+    """Return what the speed of a chat model depends on."""
+    from assistant.backends.llama.weights import build, build_features
+
+    machine = measure()
+    return (
+        *(installed.name, installed.sha256, build(), " ".join(build_features())),
+        *(machine.processor, str(machine.cores), str(machine.processors), settings.kv),
+    )
 
 
 def _embedder(settings: Settings, library: Library) -> Embedder:

@@ -11,6 +11,15 @@ from assistant.models.tuning import Tuning
 from tests.tiny_llama import NotToBeHad, tiny_llama
 
 TWO_THREADS = Tuning(2, 2)
+EVALDATA = Path(__file__).resolve().parents[2] / "shared" / "evaldata"
+
+
+@pytest.fixture(scope="session")
+def evaldata() -> Path:
+    """Real documents from elsewhere, which are not part of the project."""
+    if not EVALDATA.is_dir():
+        pytest.skip(f"there are no evaluation data at {EVALDATA}")
+    return EVALDATA
 
 
 def _built(*, template: bool) -> Path:

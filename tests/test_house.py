@@ -34,7 +34,7 @@ DOORS = {
     "tokenizers": "assistant/models/",
     "liteparse": "ingest/pdf.py",
     "pypdfium2": ("ingest/pdf.py", "ingest/pictures.py"),
-    "docx": "ingest/office.py",
+    "docx": ("ingest/office.py", "ui/exporting.py"),
     "selectolax": "ingest/web.py",
     "streamlit": "ui/page/",
     "rich": "ui/console.py",
@@ -73,12 +73,12 @@ PUBLIC = {
     },
     "assistant.settings": {"Settings", "default_home", "default_models", "default_quota"},
     "assistant.summarizing": {
-        "Length", "Summarizer", "head", "listed", "markdown", "with_page",
+        "Length", "Summarizer", "harmless", "head", "listed", "markdown", "with_page",
     },
     "assistant.translating": {"Translator"},
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",
-        "open_workspace", "prompt_writer", "reranker", "snapshots", "tuned_for",
+        "open_workspace", "prompt_writer", "reranker", "snapshots", "speeds_of", "tuned_for",
     },
     "assistant.backends.llama.cells": {
         "Cells", "ForeignState", "Kind", "Layout", "blank", "build", "head_of", "parse",
@@ -113,7 +113,9 @@ PUBLIC = {
     "evaluation.writing": {"write_set"},
     "ui.cli": {"main", "parser", "run"},
     "ui.evaluations": {"Run", "run"},
-    "ui.telling": {"by_document", "duration", "plan_facts", "stage_text"},
+    "ui.exporting": {"conversation_markdown", "summary_docx"},
+    "ui.uploading": {"Uploads", "file_name"},
+    "ui.telling": {"reading_of_pages", "by_document", "duration", "plan_facts", "stage_text"},
 }  # fmt: skip
 
 

@@ -424,6 +424,7 @@ def page(options: argparse.Namespace) -> int:
         *("--server.headless", str(options.no_browser).lower()),
         *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "viewer"),
         *("--server.maxUploadSize", "200", "--client.showErrorDetails", "none"),
+        *("--server.allowedHosts", "localhost", "--server.allowedHosts", "127.0.0.1"),
         *("--", "--model", settings.model or "", "--window", str(settings.window_tokens or 0)),
         *("--kv", settings.kv),
     ]

@@ -31,7 +31,7 @@ from assistant.types import (
     Summary,
 )
 from evaluation.comparing import Difference
-from ui.telling import duration, plan_facts, stage_text
+from ui.telling import PAGES, duration, plan_facts, reading_of_pages, stage_text
 
 ERRORS = Console(stderr=True, highlight=False)
 OUT = Console(highlight=False)
@@ -52,10 +52,6 @@ ANSWER_FIGURES = {
     "citation_precision": "cited",
     "verified": "verified",
 }
-PAGES = 100  # of a report, by which speeds become something to imagine
-PAGE_TOKENS = 500  # of dense English
-SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
-READ_SECTIONS = PAGES * PAGE_TOKENS / SECTION_TOKENS
 
 
 def _progress() -> Progress:
@@ -305,7 +301,7 @@ def model(found: InstalledModel, machine: Machine, tuned: Tuned | None) -> None:
     print(f"{head}: window up to {window:,} tokens here")
     print(
         f"             reads {1 / speeds.read_s:.0f} tokens a second and writes "
-        f"{1 / speeds.write_s:.1f}; {duration(READ_SECTIONS * speeds.reading(SECTION_TOKENS))} to "
+        f"{1 / speeds.write_s:.1f}; {duration(reading_of_pages(speeds))} to "
         f"prepare {PAGES} pages"
     )
     print(

@@ -191,11 +191,12 @@ def _asked(run: Run, system: System) -> list[Row]:
     facts = (system.name, run.workspace.model.name, str(len(run.answers)), sources_hash())
     kept = run.folder / f"{'-'.join(facts)}.jsonl".replace(" ", "-")
     rows = []
+    every = len(run.answers) if isinstance(system, ClosedBook) else len(run.questions)
     with console.counting(f"{run.data.name}, {system.name}") as show:
         for row in evaluate(
             run.data, run.questions, system, run.library, answers=run.answers, kept=kept
         ):
             rows.append(row)
-            show(len(rows), len(run.questions))
+            show(len(rows), every)
     kept.unlink(missing_ok=True)
     return rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from assistant.types import ContextMode, ContextPlan, Reason, Stage, StageName
+from assistant.types import ContextMode, ContextPlan, Reason, Speeds, Stage, StageName
 
 MODES = {
     ContextMode.WHOLE: "the whole text",
@@ -16,6 +16,9 @@ REASONS = {
     Reason.DETAIL: "the question is about a part of it",
     Reason.SLOW: "more would take longer than --time-budget",
 }
+PAGES = 100  # of a report, by which speeds become something to imagine
+PAGE_TOKENS = 500  # of dense English
+SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
 
 
 def stage_text(stage: Stage) -> str:
@@ -75,3 +78,8 @@ def duration(seconds: float) -> str:
         return "1 s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def reading_of_pages(speeds: Speeds) -> float:
+    """Return the seconds that it takes to read `PAGES` pages."""
+    return PAGES * PAGE_TOKENS / SECTION_TOKENS * speeds.reading(SECTION_TOKENS)

@@ -8,16 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EVALDATA = Path(__file__).resolve().parents[3] / "shared" / "evaldata"
 NOBODY = 65534
-
-
-@pytest.fixture(scope="session")
-def evaldata() -> Path:
-    """Real documents from elsewhere, which are not part of the project."""
-    if not EVALDATA.is_dir():
-        pytest.skip(f"there are no evaluation data at {EVALDATA}")
-    return EVALDATA
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 FLAGS = (
     "--headless",
@@ -21,8 +21,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1280,1400",
+    "--window-size=1400,1000",
 )
+T = TypeVar("T")
 QUIPU = (sys.executable, "-m", "ui.cli")
 
 
@@ -31,13 +32,24 @@ def has_chromium() -> bool:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Any]:
-    """Yield a driver of a headless Chromium with a fresh profile."""
+def chromium(
+    profile: Path, *, language: str = "en-US", downloads: Path | None = None
+) -> Iterator[Any]:
+    """Yield a driver of a headless Chromium with a fresh profile.
+
+    Args:
+        downloads: folder into which files go without a question.
+    """
     from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
     options = ChromeOptions()
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
+    options.add_argument(f"--lang={language}")
+    wanted = {"intl.accept_languages": language, "download.prompt_for_download": False}
+    if downloads:
+        wanted["download.default_directory"] = str(downloads)
+    options.add_experimental_option("prefs", wanted)
     options.binary_location = str(shutil.which("chromium"))
     driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
     try:
@@ -49,11 +61,17 @@ def chromium(profile: Path) -> Iterator[Any]:
 @contextmanager
 def served_page(home: Path) -> Iterator[str]:
     """Yield the address of a page over the library in `home`, with the starter model."""
+    command = [*QUIPU, "page", "--no-browser", "--model", "starter", "--port"]
+    with served(command, {"QUIPU_HOME": str(home)}) as address:
+        yield address
+
+
+@contextmanager
+def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the address of what a command serves; the port is its last word."""
     port = _free_port()
     server = subprocess.Popen(
-        [*QUIPU, "page", "--no-browser", "--port", str(port), "--model", "starter"],
-        env={**os.environ, "QUIPU_HOME": str(home)},
-        start_new_session=True,
+        [*command, str(port)], env={**os.environ, **environment}, start_new_session=True
     )
     try:
         _wait_until_it_answers(f"http://127.0.0.1:{port}/_stcore/health")
@@ -63,18 +81,60 @@ def served_page(home: Path) -> Iterator[str]:
         server.wait(30)
 
 
-def ask(driver: Any, address: str, question: str, until: str, *, seconds: float = 240) -> str:
-    """Ask on the page; return its text once `until` stands in it."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-    from selenium.webdriver.support.ui import WebDriverWait
+def ask(driver: Any, question: str, *, seconds: float = 240) -> str:
+    """Ask on the page that is open; return its text once it is answered."""
+    before = len(_answers(driver))
+    field = found(driver, "[data-testid='stChatInput'] textarea:enabled")
+    field.send_keys(question, "\ue007")
+    until(lambda: len(_answers(driver)) > before, seconds)
+    return text(driver)
 
-    wait = WebDriverWait(driver, seconds)
-    driver.get(address)
-    field = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "[aria-label='Your question']"))
-    field.send_keys(question, Keys.ENTER)
-    wait.until(lambda d: until in d.find_element(By.TAG_NAME, "body").text)
-    return str(driver.find_element(By.TAG_NAME, "body").text)
+
+def press(driver: Any, label: str, *, seconds: float = 30) -> None:
+    """Press the button that says `label`, once there is one."""
+
+    def pressed() -> bool:
+        for button in driver.find_elements("css selector", "button, [role='tab'], summary, label"):
+            if label in button.text and button.is_enabled():
+                button.click()
+                return True
+        return False
+
+    until(pressed, seconds)
+
+
+def found(driver: Any, selector: str, *, seconds: float = 60) -> Any:
+    """Return the first element that a CSS selector means, once there is one that is seen."""
+
+    def seen() -> Any:
+        elements = driver.find_elements("css selector", selector)
+        return next((element for element in elements if element.is_displayed()), None)
+
+    return until(seen, seconds)
+
+
+def text(driver: Any) -> str:
+    return str(driver.find_element("tag name", "body").text)
+
+
+def until(holds: Callable[[], T], seconds: float = 60) -> T:
+    """Return what holds once it does; elements may be drawn anew meanwhile."""
+    from selenium.common.exceptions import WebDriverException
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if value := holds():
+                return value
+        except WebDriverException:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"that did not come about within {seconds} seconds")
+
+
+def _answers(driver: Any) -> list[Any]:
+    """Return what stands below each answer that is finished."""
+    return list(driver.find_elements("css selector", "[data-testid='stExpander']"))
 
 
 def _free_port() -> int:

@@ -1,13 +1,36 @@
-"""The page in a real headless Chromium, with the real starter model."""
+"""The page in a real headless Chromium, with the real starter model.
 
+`make test-browser` runs the long story too: a report of a hundred pages, from upload to reload.
+"""
+
+import http.client
+import http.server
 import os
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from tests.ui.browser import QUIPU, ask, chromium, has_chromium, served_page
+from assistant.backends.chroma import ChromaIndex
+from assistant.backends.library import Library
+from assistant.languages import identify
+from tests.ui.browser import (
+    QUIPU,
+    ask,
+    chromium,
+    found,
+    has_chromium,
+    press,
+    served,
+    served_page,
+    text,
+    until,
+)
 from tests.ui.workspaces import REPORT
 
 pytestmark = [
@@ -18,23 +41,174 @@ pytestmark = [
         reason="there is no Chromium with its driver: apt-get install chromium chromium-driver",
     ),
 ]
+STREAMLIT = (sys.executable, "-m", "streamlit", "run")
+QUESTION = "¿Cuántos milímetros de lluvia recibió el valle en 1998?"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the address of a running page over a library with one short report."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a library with one short report, the models installed."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "valley.md").write_text(REPORT, encoding="utf-8")
     environment = {**os.environ, "QUIPU_HOME": str(folder / "home")}
     subprocess.run([*QUIPU, "models", "pull", "starter", "multilingual-e5-small"], check=True)
     subprocess.run([*QUIPU, "add", str(folder / "valley.md")], check=True, env=environment)
-    with served_page(folder / "home") as served:
+    return folder / "home"
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
+    """Yield the address of a running page over that library."""
+    with served_page(home) as served:
         yield served
 
 
-def test_a_question_on_the_page_is_answered_with_its_source(address: str, tmp_path: Path) -> None:
-    question = "¿Cuántos milímetros de lluvia recibió el valle en 1998?"
-    with chromium(tmp_path / "profile") as driver:
-        text = ask(driver, address, question, until="Water in the valley, p. 1")
-    assert "812" in text
-    assert "The valley received 812 millimetres of rain in 1998." in text
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Any]:
+    with chromium(tmp_path / "profile", downloads=tmp_path) as running:
+        yield running
+
+
+def test_a_question_is_answered_with_its_source_and_both_survive_a_reload(
+    address: str, driver: Any
+) -> None:
+    driver.get(f"{address}/?lang=en")
+    shown = ask(driver, QUESTION)
+    assert "812" in shown
+    assert "The valley received 812 millimetres of rain in 1998." in shown
+    driver.refresh()
+    until(lambda: "812 millimetres of rain" in text(driver))
+    assert QUESTION in text(driver)
+
+
+def test_two_tabs_ask_at_once_and_see_only_their_own(address: str, driver: Any) -> None:
+    driver.get(f"{address}/?lang=en")
+    one = driver.current_window_handle
+    field = found(driver, "[data-testid='stChatInput'] textarea:enabled")
+    field.send_keys(QUESTION, "\ue007")
+    until(lambda: "Stop" in text(driver))
+    driver.switch_to.new_window("tab")
+    driver.get(f"{address}/?lang=en")
+    other = ask(driver, "How many wells did the village dig?")
+    assert "14" in other
+    assert not any("lluvia" in message for message in _messages(driver))
+    driver.switch_to.window(one)
+    until(lambda: "[1] Water in the valley, p. 1" in text(driver), 120)
+    assert "812" in text(driver)
+
+
+def test_the_page_speaks_the_language_of_the_browser(address: str, tmp_path: Path) -> None:
+    with chromium(tmp_path / "other", language="fr-FR") as driver:
+        driver.get(address)
+        until(lambda: "Bibliothèque" in text(driver))
+
+
+def test_a_strange_host_name_is_turned_away(address: str) -> None:
+    """A page elsewhere whose name was made to mean this machine cannot open a session."""
+    port = int(address.rpartition(":")[2])
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    answers = {}
+    for host in ("127.0.0.1", "evil.example"):
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/_stcore/stream", headers={"Host": host, **upgrade})
+            answers[host] = connection.getresponse().status
+    assert answers == {"127.0.0.1": 101, "evil.example": 403}
+
+
+class Bait(http.server.BaseHTTPRequestHandler):
+    """Notes what is fetched from it."""
+
+    fetched: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.fetched.append(self.path)
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_hostile_answer_makes_the_browser_fetch_nothing(driver: Any, tmp_path: Path) -> None:
+    bait = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bait)
+    threading.Thread(target=bait.serve_forever, daemon=True).start()
+    where = f"http://127.0.0.1:{bait.server_port}"
+    page = Path(__file__).with_name("hostile.py")
+    command = [*STREAMLIT, str(page), "--server.headless", "true", "--server.port"]
+    environment = {"QUIPU_TEST_FOLDER": str(tmp_path), "QUIPU_TEST_BAIT": where}
+    with served(command, {**environment, "PYTHONPATH": str(Path.cwd())}) as address:
+        driver.get(f"{address}/?lang=en")
+        ask(driver, f"How long is the bridge? ![q]({where}/question.png)")
+        for view in ("Library", "Summaries"):
+            press(driver, view)
+            until(lambda: "bridge" in text(driver))
+        press(driver, "Summarise")
+        until(lambda: "pages were read" in text(driver))
+        driver.get(f"{where}/seen")  # by the browser itself: the bait works
+    bait.shutdown()
+    bait.server_close()
+    assert [path for path in Bait.fetched if path != "/favicon.ico"] == ["/seen"]
+
+
+@pytest.mark.long
+def test_a_report_of_a_hundred_pages_from_upload_to_reload(
+    driver: Any, tmp_path: Path, evaldata: Path
+) -> None:
+    report = evaldata / "docs" / "debian-install-guide" / "install.en.pdf"
+    downloads = tmp_path
+    with served_page(tmp_path / "home") as address:
+        driver.get(f"{address}/?lang=en&view=library")
+        until(lambda: driver.find_elements("css selector", "input[type='file']"))[0].send_keys(
+            str(report)
+        )
+        until(lambda: "113 pages" in text(driver), 300)
+        press(driver, "Ask")
+        shown = ask(driver, "¿Cuánta memoria RAM hace falta como mínimo para instalar Debian?")
+        assert identify(_answer(driver)) == "es"
+        assert "Page" in shown
+        press(driver, "[1]")
+        found(driver, "[data-testid='stImage'] img")
+        ask(driver, "¿Y cuánto espacio en el disco?")
+        press(driver, "Summaries")
+        _choose(driver, "Language of the summary", "Français")
+        _choose(driver, "Length", "short")
+        press(driver, "Summarise")
+        until(lambda: "Download as Markdown" in text(driver), 1500)
+        press(driver, "Download as Markdown")
+        until(lambda: list(downloads.glob("summary-*.md")), 30)
+        driver.refresh()
+        until(lambda: "Download as Markdown" in text(driver))
+        press(driver, "Ask")
+        until(lambda: "Debian" in text(driver))
+        library = Library(tmp_path / "home", ChromaIndex(tmp_path / "home" / "index"))
+        assert [document.page_count for document in library.documents()] == [113]
+    (file,) = downloads.glob("summary-*.md")
+    assert identify(file.read_text("utf-8")) == "fr"
+
+
+def _answer(driver: Any) -> str:
+    return _messages(driver)[-1].split("[1]")[0]
+
+
+def _messages(driver: Any) -> list[str]:
+    """Return the questions and answers of the conversation that is open."""
+    return [
+        str(message.text)
+        for message in driver.find_elements("css selector", "[data-testid='stChatMessage']")
+    ]
+
+
+def _choose(driver: Any, label: str, option: str) -> None:
+    """Choose in the box that says `label`."""
+    box = found(driver, f"[data-testid='stSelectbox']:has([aria-label*='{label}']) input")
+    box.click()
+    for each in until(lambda: driver.find_elements("css selector", "[role='option']")):
+        if option in each.text:
+            each.click()
+            return
+    raise AssertionError(f"{label} does not offer {option}")

@@ -1,37 +1,77 @@
-"""The page: three views over one workspace. Run by `quipu page`, through Streamlit."""
+"""The page: four views over one workspace. Run by `quipu page`, through Streamlit."""
 
 import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import streamlit as st
 
-from assistant.errors import QuipuError
+from assistant.errors import LibraryError, ModelNotInstalled, QuipuError
 from assistant.settings import Settings
-from assistant.wiring import Workspace, open_workspace
-from ui.page import asking, library, summarising
+from assistant.wiring import Workspace
+from ui.page import asking, library, models, summarising
+from ui.page.desk import Desk, shared_uploads, shared_workspace
+from ui.page.showing import plain
+from ui.page.words import LANGUAGES, Words, native, nearest
 
-VIEWS = {"Ask": asking.show, "Library": library.show, "Summarise": summarising.show}
+VIEWS: Final = ("ask", "library", "summaries", "models")
+ICONS: Final = {
+    "ask": ":material/forum:", "library": ":material/menu_book:",
+    "summaries": ":material/summarize:", "models": ":material/memory:",
+}  # fmt: skip
 
 
-@st.cache_resource(show_spinner="Opening the library …")
-def shared_workspace(settings: Settings) -> Workspace:
-    """Return the one workspace that all browser tabs share."""
-    return open_workspace(settings)
-
-
-def show(open_: Callable[[], Workspace]) -> None:
-    """Draw the page; a workspace that cannot be opened is told in one sentence."""
+def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
+    """Draw the page; what keeps the workspace from opening is told in one sentence."""
     st.set_page_config(page_title="Quipu", page_icon="🪢", layout="wide")
-    st.title("Quipu", anchor=False)
+    words = Words(_language())
+    view = _navigation(words)
+    chosen = models.chosen(settings)
     try:
-        workspace = open_()
-        for tab, view in zip(st.tabs(list(VIEWS)), VIEWS.values(), strict=True):
-            with tab:
-                view(workspace)
+        if view == "models":
+            return models.show(chosen, words)
+        workspace = open_(chosen)
+        folder = str(workspace.library.folder)
+        desk = Desk(workspace, shared_uploads(workspace, folder), words)
+        {"ask": asking.show, "library": library.show, "summaries": summarising.show}[view](desk)
+    except ModelNotInstalled:
+        models.welcome(chosen, words)
     except QuipuError as error:
-        st.error(str(error))
+        st.error(plain(words.failure(error.failure)))
+        if not isinstance(error, LibraryError):
+            models.show(chosen, words)
+
+
+def _language() -> str:
+    """Return the language of the page: the one chosen, else the browser's."""
+    chosen = st.session_state.get("language") or st.query_params.get("lang")
+    return nearest(chosen or st.context.locale)
+
+
+def _navigation(words: Words) -> str:
+    """Draw the side bar's upper and lower end; return the view."""
+    asked_for = st.query_params.get("view", "ask")
+    st.session_state.setdefault("view", asked_for if asked_for in VIEWS else "ask")
+    with st.sidebar:
+        st.markdown("### Quipu")
+        view = st.radio(
+            "Quipu",
+            VIEWS,
+            key="view",
+            format_func=lambda name: f"{ICONS[name]} {words(f'view.{name}')}",
+            label_visibility="collapsed",
+        )
+        st.selectbox(
+            words("view.language"),
+            LANGUAGES,
+            index=LANGUAGES.index(words.code),
+            key="language",
+            format_func=native,
+        )
+    st.query_params["view"] = view
+    return str(view)
 
 
 def settings_from(arguments: list[str]) -> Settings:
@@ -50,4 +90,4 @@ def settings_from(arguments: list[str]) -> Settings:
 
 
 if __name__ == "__main__":
-    show(lambda: shared_workspace(settings_from(sys.argv[1:])))
+    show(shared_workspace, settings_from(sys.argv[1:]))

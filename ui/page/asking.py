@@ -1,103 +1,314 @@
-"""The view that asks: a conversation with streamed answers and their sources."""
+"""The view that asks: a conversation beside the page that its last source stands on."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
-from assistant.assistant import turns
-from assistant.errors import QuipuError
-from assistant.languages import NAMES, SUPPORTED
-from assistant.types import Answer, Message, Piece, Stage
-from assistant.wiring import Workspace
-from ui.page.showing import plain, source
-from ui.telling import plan_facts, stage_text
+from assistant.languages import SUPPORTED
+from assistant.types import (
+    Answer,
+    Citation,
+    ContextPlan,
+    Conversation,
+    Document,
+    Repair,
+    Turn,
+    TurnState,
+)
+from ui.exporting import conversation_markdown
+from ui.page.desk import Desk, samples
+from ui.page.showing import plain, shorten, source
+from ui.page.words import Words, native
+from ui.telling import by_document
+
+REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
+HEIGHT: Final = 620  # pixels of the conversation and of the page beside it; each scrolls
+TITLE_CHARS: Final = 34
+CHIP_CHARS: Final = 30
+COLOURS: Final = ("gray", "blue", "violet", "orange", "green")  # of the plan's parts
 
 
-def show(workspace: Workspace) -> None:
-    """Draw the conversation and the place to ask."""
-    documents = workspace.library.documents()
+def show(desk: Desk) -> None:
+    """Draw the conversation, the page beside it and the place to ask."""
+    documents = desk.workspace.library.documents()
     if not documents:
-        st.info("The library is empty. Open “Library” and add a document first.")
-        return
-    left, right = st.columns(2)
-    names = {document.id: document.title for document in documents}
-    chosen = left.multiselect(
-        "Documents", list(names), format_func=names.__getitem__, placeholder="all documents"
+        return _empty(desk)
+    conversation = _conversation(desk)
+    turns = desk.workspace.conversations.turns(conversation.id)
+    talk, beside = st.columns(2, gap="large") if turns else (st.container(), st.container())
+    with talk:
+        with st.container(horizontal=True):
+            language, chosen = _scope(desk.words, documents)
+            if turns:
+                _tools(desk, conversation, turns)
+        with st.container(height=HEIGHT if turns else "content", border=False, autoscroll=True):
+            for turn in turns:
+                _turn(desk, conversation, turn)
+        if not turns:
+            _start(desk, conversation, language, chosen)
+    with beside:
+        _beside(desk, turns)
+    question = st.chat_input(
+        desk.words("ask.placeholder"),
+        disabled=desk.workspace.conversations.job(conversation.id) is not None,
     )
-    language = right.selectbox(
-        "Answer in",
-        ["", *SUPPORTED],
-        format_func=lambda code: NAMES.get(code, "the question's language"),
-    )
-    answers: list[Answer] = st.session_state.setdefault("answers", [])
-    for number, answer in enumerate(answers):
-        _draw(workspace, answer, number)
-    with st.form("question", clear_on_submit=True, border=False):
-        question = st.text_input("Your question", placeholder="¿Qué dice el informe sobre …?")
-        asked = st.form_submit_button("Ask")
-    if asked and question.strip():
-        _ask(workspace, question, language or None, chosen, answers)
+    if question and question.strip():
+        _ask(desk, conversation, question, language, chosen)
 
 
-def _draw(workspace: Workspace, answer: Answer, number: int) -> None:
-    with st.chat_message("user"):
-        st.markdown(plain(answer.question))
-    with st.chat_message("assistant"):
-        st.markdown(plain(answer.text))
-        for place, citation in enumerate(answer.citations):
-            source(workspace, citation, key=f"source-{number}-{place}")
-        for sentence in answer.unsupported:
-            st.caption(f"⚠ Not supported by the documents: “{plain(sentence)}”")
-        timing = answer.timings
-        st.caption(
-            f"{answer.model} · first word after {timing.ttft_s:.1f} s · "
-            f"{timing.prompt_tokens} tokens read, {timing.completion_tokens} written"
+def _empty(desk: Desk) -> None:
+    words = desk.words
+    st.subheader(words("ask.empty_title"), anchor=False)
+    st.write(words("ask.empty"))
+    with st.container(horizontal=True):
+        st.button(words("ask.go_to_library"), type="primary", on_click=_go, args=("library",))
+        if samples():
+            st.button(words("ask.try_samples"), on_click=_take_samples, args=(desk,))
+
+
+def _take_samples(desk: Desk) -> None:
+    for path in samples():
+        desk.uploads.put(path.name, path.read_bytes())
+    _go("library")
+
+
+def _go(view: str) -> None:
+    st.session_state["view"] = view
+
+
+def _conversation(desk: Desk) -> Conversation:
+    """Draw the list of conversations in the side bar; return the one that is open."""
+    conversations, words = desk.workspace.conversations, desk.words
+    kept = {each.id: each for each in conversations.every()}
+    opened = st.session_state.setdefault("conversation", st.query_params.get("c", ""))
+    if opened not in kept and opened != getattr(st.session_state.get("begun"), "id", None):
+        st.session_state["begun"] = conversations.begin()
+        opened = st.session_state["conversation"] = st.session_state["begun"].id
+    with st.sidebar:
+        st.button(
+            words("ask.new"), icon=":material/add:", on_click=_open, args=("",), width="stretch"
         )
-        _plan(answer, {document.id: document.title for document in workspace.library.documents()})
+        if kept:
+            st.caption(words("ask.earlier"))
+        for each in kept.values():
+            st.button(
+                plain(shorten(each.title, TITLE_CHARS)),
+                key=f"open-{each.id}",
+                type="secondary" if each.id == opened else "tertiary",
+                on_click=_open,
+                args=(each.id,),
+            )
+    if opened in kept:
+        st.query_params["c"] = opened
+        return kept[opened]
+    st.query_params.pop("c", None)
+    return st.session_state["begun"]  # type: ignore[no-any-return]
 
 
-def _plan(answer: Answer, titles: Mapping[str, str]) -> None:
-    """Draw what the model was given to read."""
-    with st.expander("What was read"):
-        facts = plan_facts(answer.plan, titles)
-        st.code("\n".join(f"{label:<11}{text}" for label, text in facts), language=None)
+def _open(conversation: str) -> None:
+    st.session_state["conversation"] = conversation
+    st.session_state.pop("begun", None)
+    st.session_state.pop("shown", None)
+
+
+def _scope(words: Words, documents: Sequence[Document]) -> tuple[str | None, list[str]]:
+    """Draw what is searched and in which language is answered; return language and documents."""
+    names = {document.id: document.title for document in documents}
+    kept = st.session_state.get("scope", [])
+    st.session_state["scope"] = [each for each in kept if each in names]
+    with st.popover(words("ask.scope"), icon=":material/tune:"):
+        chosen = st.multiselect(
+            words("ask.documents"),
+            list(names),
+            key="scope",
+            format_func=names.__getitem__,
+            placeholder=words("ask.all_documents"),
+        )
+        language = st.selectbox(
+            words("ask.answer_in"),
+            ["", *SUPPORTED],
+            key="answer_in",
+            format_func=lambda code: native(code) if code else words("ask.automatic"),
+        )
+    if chosen:
+        st.caption(plain(", ".join(names[each] for each in chosen)))
+    return language or None, chosen
+
+
+def _start(desk: Desk, conversation: Conversation, language: str | None, chosen: list[str]) -> None:
+    words = desk.words
+    st.write(words("ask.start"))
+    st.caption(words("ask.examples"))
+    for number in (1, 2, 3):
+        example = words(f"ask.example_{number}")
+        if st.button(example, key=f"example-{number}", type="tertiary"):
+            _ask(desk, conversation, example, language, chosen)
 
 
 def _ask(
-    workspace: Workspace,
+    desk: Desk,
+    conversation: Conversation,
     question: str,
     language: str | None,
-    documents: list[str],
-    answers: list[Answer],
+    chosen: list[str],
 ) -> None:
-    history: list[Message] = [turn for answer in answers for turn in turns(answer)]
-    with st.chat_message("user"):
-        st.markdown(plain(question))
-    with st.chat_message("assistant"):
-        events = workspace.assistant.ask(
-            question, language=language, documents=documents, history=history
-        )
-        try:
-            answer = _stream(events)
-        except QuipuError as error:
-            st.error(str(error))
-            return
-    answers.append(answer)
+    desk.workspace.conversations.ask(conversation, question, language=language, documents=chosen)
+    st.session_state.pop("shown", None)
     st.rerun()
 
 
-def _stream(events: Iterator[Any]) -> Answer:
-    """Draw the stages and the text as they come; return the answer."""
-    stage, place = st.empty(), st.empty()
-    text = ""
-    for event in events:
-        match event:
-            case Stage():
-                stage.caption(plain(f"{stage_text(event)} …"))
-            case Piece():
-                text = event.text if event.restart else text + event.text
-                place.markdown(plain(text))
-            case Answer():
-                return event
-    raise AssertionError("the assistant always ends with an answer")
+def _turn(desk: Desk, conversation: Conversation, turn: Turn) -> None:
+    """Draw a question and what came of it."""
+    words = desk.words
+    with st.chat_message("user"):
+        st.markdown(plain(turn.question))
+    with st.chat_message("assistant"):
+        if turn.state is TurnState.RUNNING:
+            _live(desk, conversation)
+            return
+        if turn.text:
+            st.markdown(plain(turn.text))
+        match turn.state:
+            case TurnState.FAILED if turn.failure:
+                st.error(plain(words.failure(turn.failure)))
+            case TurnState.STOPPED:
+                st.caption(words("ask.stopped"))
+            case TurnState.REMOVED:
+                st.caption(words("ask.removed"))
+        if turn.answer:
+            _answer(desk, turn.number, turn.answer)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(desk: Desk, conversation: Conversation) -> None:
+    """Draw an answer while it is written; only this part of the page is drawn again."""
+    job = desk.workspace.conversations.job(conversation.id)
+    if job is None:
+        st.rerun()
+    assert job is not None
+    view = job.view
+    if view.text:
+        st.markdown(plain(view.text))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
+        st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.stop)
+
+
+def _answer(desk: Desk, number: int, answer: Answer) -> None:
+    """Draw what stands below an answer: its sources, doubts, and how it came about."""
+    words = desk.words
+    _chips(number, answer.citations, words)
+    for sentence in answer.unsupported:
+        st.caption("⚠ " + plain(words("ask.unsupported", sentence=sentence)))
+    notes = {Repair.TRANSLATED: "ask.translated", Repair.REWRITTEN: "ask.rewritten"}
+    if answer.repaired in notes:
+        st.caption(words(notes[answer.repaired]))
+    if answer.searched_for not in ("", answer.question):
+        st.caption(plain(words("ask.searched_for", question=answer.searched_for)))
+    with st.expander(words("plan.heading")):
+        titles = {each.id: each.title for each in desk.workspace.library.documents()}
+        _plan(words, answer, titles)
+
+
+def _chips(number: int, citations: Sequence[Citation], words: Words) -> None:
+    """Draw a button for each source; the one that is open is filled."""
+    shown = st.session_state.get("shown")
+    with st.container(horizontal=True):
+        for place, citation in enumerate(citations):
+            name = shorten(citation.document, CHIP_CHARS)
+            page = words("source.page", page=citation.page)
+            doubt = "" if citation.supported else " ⚠"
+            st.button(
+                plain(f"[{citation.marker}] {name}, {page}{doubt}"),
+                key=f"chip-{number}-{place}",
+                type="primary" if shown == (number, place) else "secondary",
+                on_click=_show_source,
+                args=(number, place),
+            )
+
+
+def _show_source(number: int, place: int) -> None:
+    st.session_state["shown"] = (number, place)
+
+
+def _beside(desk: Desk, turns: Sequence[Turn]) -> None:
+    """Draw the source that was chosen, else the first of the last answer."""
+    words = desk.words
+    answers = {turn.number: turn.answer for turn in turns if turn.answer and turn.answer.citations}
+    if not answers:
+        if turns:
+            st.caption(words("source.none"))
+        return
+    number, place = st.session_state.get("shown") or (max(answers), 0)
+    answer = answers.get(number)
+    if answer is None or place >= len(answer.citations):
+        return
+    with st.container(border=True, height=HEIGHT):
+        key = f"{st.session_state.get('conversation')}-{number}-{place}"
+        source(desk, answer.citations[place], answer.language, key=key)
+
+
+def _plan(words: Words, answer: Answer, titles: dict[str, str]) -> None:
+    """Draw what the model was given to read, and what that took."""
+    plan, timings = answer.plan, answer.timings
+    st.caption(f"{words(f'plan.{plan.mode}')} · {words(f'plan.{plan.reason}')}")
+    st.markdown(_bar(words, plan))
+    used = sum(plan.ledger.values())
+    lines = [words("plan.window", used=used, window=plan.window)]
+    if plan.kept_tokens:
+        lines.append(words("plan.kept", tokens=plan.kept_tokens))
+    for key, pages in (("plan.read", plan.pages_read), ("plan.left_out", plan.pages_left_out)):
+        lines += [
+            words(key, title=titles.get(document, "?"), pages=", ".join(map(str, numbers)))
+            for document, numbers in by_document(pages).items()
+        ]
+    if plan.turns_left_out:
+        lines.append(words("plan.turns_left_out", turns=plan.turns_left_out))
+    if plan.predicted_s is not None:
+        expected, real = float(plan.predicted_s), float(timings.ttft_s)
+        lines.append(words("plan.time", expected=expected, real=real))
+    lines.append(
+        words(
+            "ask.timing",
+            model=answer.model,
+            first=float(timings.ttft_s),
+            read=timings.prompt_tokens,
+            written=timings.completion_tokens,
+        )
+    )
+    lines.append(words("ask.verified", share=round(100 * answer.verified_share)))
+    for line in lines:
+        st.caption(plain(line))
+
+
+def _bar(words: Words, plan: ContextPlan) -> str:
+    """Return the window as a bar of blocks, each a fortieth, with what fills it."""
+    blocks, legend, left = "", [], 40
+    for (name, tokens), colour in zip(plan.ledger.items(), COLOURS, strict=True):
+        width = min(left, round(40 * tokens / plan.window)) if tokens else 0
+        width = max(width, 1) if tokens and left else width
+        left -= width
+        blocks += f":{colour}[{'█' * width}]" if width else ""
+        legend.append(f":{colour}[■] {words(f'plan.{name}')} {words.number(tokens)}")
+    return f"{blocks}{'░' * left}\n\n{' · '.join(legend)}"
+
+
+def _tools(desk: Desk, conversation: Conversation, turns: Sequence[Turn]) -> None:
+    """Draw what can be done with a whole conversation."""
+    words, conversations = desk.words, desk.workspace.conversations
+    with st.popover(words("ask.more"), icon=":material/more_horiz:"):
+        st.download_button(
+            words("ask.download"),
+            conversation_markdown(conversation, turns, words("source.page", page="{page}")),
+            file_name="conversation.md",
+            on_click="ignore",
+        )
+        title = st.text_input(words("ask.title"), conversation.title)
+        if st.button(words("ask.save")) and title.strip():
+            conversations.rename(conversation.id, title.strip())
+            st.rerun()
+        if st.button(words("ask.remove")):
+            conversations.remove(conversation.id)
+            _open("")
+            st.rerun()

@@ -1,142 +1,196 @@
-"""The view of the library: add, list and remove documents."""
+"""The view of the library: documents come in, are listed, opened, renamed and removed."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
-from assistant.languages import identify_document, name_of
-from assistant.types import Document, Stage, StageName
-from assistant.wiring import Workspace
-from ingest.indexing import Outcome, Progress, Status, add
-from ingest.reading import READERS
-from ui.page.showing import plain
-from ui.telling import duration, stage_text
+from assistant.types import Citation, Document, StageName
+from ingest.indexing import Outcome, Progress, Status
+from ingest.reading import MAX_FILE_BYTES, READERS
+from ui.page.desk import Desk
+from ui.page.showing import plain, source
+from ui.page.words import Words, native
 
-NAME_CHARS = 120
-REFRESH_S = 2.0
+REFRESH_S: Final = 1.0
+STEPS: Final = {
+    "queued": "library.queued",
+    "reading": "library.file_reading",
+    "waiting": "library.waiting",
+}
 
 
-def show(workspace: Workspace) -> None:
-    """Draw the upload, then the documents."""
-    suffixes = sorted(suffix.removeprefix(".") for suffix in READERS)
-    with st.form("upload", clear_on_submit=True):
-        uploads = st.file_uploader("Add documents", type=suffixes, accept_multiple_files=True)
-        read = st.checkbox(
-            "Read them now, beside everything else, so that answers come at once later"
-        )
-        sent = st.form_submit_button("Add")
-    if sent and uploads:
-        for document in _add(workspace, uploads):
-            if read:
-                workspace.preparer.want(document.id)
-    documents = workspace.library.documents()
-    _preparing(workspace, documents)
+def show(desk: Desk) -> None:
+    """Draw the upload, what is on its way, and the documents."""
+    _upload(desk)
+    _outcomes(desk)
+    if desk.uploads.line.progress or desk.workspace.preparer.stages:
+        _on_the_way(desk)
+    documents = desk.workspace.library.documents()
     if documents:
-        _table(documents)
-        _removal(workspace, documents)
+        _documents(desk, documents)
 
 
-def file_name(given: str) -> str:
-    """Return a browser's file name without folders or characters that hide something."""
-    name = re.split(r"[/\\]", unicodedata.normalize("NFC", given))[-1]
-    name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip(" .")
-    stem, dot, suffix = name.rpartition(".")
-    return f"{stem[:NAME_CHARS]}{dot}{suffix[:10]}" if stem else "document.txt"
-
-
-def _add(workspace: Workspace, uploads: Sequence[Any]) -> list[Document]:
-    """Take the files in; return the documents they became."""
-    documents: list[Document] = []
-    folder = workspace.library.folder / "uploads"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    bar = st.progress(0.0, "Reading …")
-    for upload in uploads:
-        path = folder / file_name(upload.name)
-        path.write_bytes(upload.getvalue())
-        try:
-            for outcome in add(
-                [path],
-                shelf=workspace.library,
-                embedder=workspace.embedder,
-                language_of=identify_document,
-                report=lambda now: _report(bar, now),
-            ):
-                _outcome(outcome)
-                documents += [outcome.document] if outcome.document else []
-        finally:
-            path.unlink()  # the library has its own copy
-    bar.empty()
-    return documents
-
-
-def _preparing(workspace: Workspace, documents: Sequence[Document]) -> None:
-    """Draw how far the reading of documents is, as long as there is any."""
-    titles = {document.id: document.title for document in documents}
-    for document, failure in workspace.preparer.failures.items():
-        st.error(plain(f"{titles.get(document, document)}: {failure}"))
-    if not workspace.preparer.stages:
-        return
-
-    @st.fragment(run_every=REFRESH_S)
-    def bars() -> None:
-        stages = workspace.preparer.stages
-        for document, stage in stages.items():
-            _bar(titles.get(document, document), stage)
-        if not stages:
-            st.rerun()
-
-    bars()
-
-
-def _bar(title: str, stage: Stage) -> None:
-    share = stage.done / max(1, stage.total) if stage.name is StageName.READING else 0.0
-    st.progress(share, plain(f"{title}: {stage_text(stage)}"))
-
-
-def _report(bar: Any, now: Progress) -> None:
-    if now.pages_total:
-        left = f", {duration(now.seconds_left)} left" if now.seconds_left else ""
-        text = f"{now.path.name}: page {now.pages_done} of {now.pages_total}{left}"
-        bar.progress(now.pages_done / now.pages_total, plain(text))
-    else:
-        bar.progress(0.0, plain(f"{now.path.name}: {now.step} …"))
-
-
-def _outcome(outcome: Outcome) -> None:
-    if outcome.document is None:
-        st.error(plain(outcome.error))
-        return
-    document = outcome.document
-    verb = "is already here" if outcome.status is Status.UNCHANGED else f"was {outcome.status}"
-    notes = "".join(f"; {note}" for note in document.notes)
-    pages = "1 page" if document.page_count == 1 else f"{document.page_count} pages"
-    st.success(plain(f"{document.title} {verb}: {pages}, {name_of(document.language)}{notes}."))
-
-
-def _table(documents: Sequence[Document]) -> None:
-    st.dataframe(
-        [
-            {
-                "title": document.title,
-                "language": name_of(document.language),
-                "pages": document.page_count,
-                "words": document.word_count,
-                "added": document.added_at[:10],
-            }
-            for document in documents
-        ],
-        hide_index=True,
+def _upload(desk: Desk) -> None:
+    """Draw where files are dropped; each is taken in as soon as it is there."""
+    words = desk.words
+    number = st.session_state.setdefault("upload", 0)  # another one empties the field
+    sent = st.file_uploader(
+        words("library.add"),
+        type=sorted(suffix.removeprefix(".") for suffix in READERS),
+        accept_multiple_files=True,
+        key=f"upload-{number}",
+        help=words("library.limit", mb=MAX_FILE_BYTES // 1_000_000),
     )
+    if sent:
+        for file in sent:
+            desk.uploads.put(file.name, file.getvalue())
+        st.session_state["upload"] = number + 1
+        st.rerun()
 
 
-def _removal(workspace: Workspace, documents: Sequence[Document]) -> None:
-    titles = {document.id: document.title for document in documents}
-    with st.form("removal"):
-        chosen = st.selectbox("Remove a document", list(titles), format_func=titles.__getitem__)
-        sure = st.checkbox("Yes, remove it and every trace of it")
-        if st.form_submit_button("Remove") and sure:
-            workspace.library.remove(workspace.library.document(chosen))
-            st.rerun()
+@st.fragment(run_every=REFRESH_S)
+def _on_the_way(desk: Desk) -> None:
+    """Draw how far files and readings are; only this part of the page is drawn again."""
+    words, line = desk.words, desk.uploads.line
+    coming, reading = line.progress, desk.workspace.preparer.stages
+    if len(coming) < st.session_state.get("coming", 0) or not (coming or reading):
+        st.session_state["coming"] = len(coming)
+        st.rerun()
+    st.session_state["coming"] = len(coming)
+    for key, now in coming.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            share = now.pages_done / now.pages_total if now.pages_total else 0.0
+            st.progress(share, plain(f"{desk.uploads.name(key)}: {_step(words, now)}"))
+            st.button(words("library.cancel"), key=f"cancel-{key}", on_click=line.stop, args=(key,))
+    titles = {document.id: document.title for document in desk.workspace.library.documents()}
+    for document, stage in reading.items():
+        is_reading = stage.name is StageName.READING
+        share = stage.done / max(1, stage.total) if is_reading else 0.0
+        st.progress(share, plain(f"{titles.get(document, document)}: {words.stage(stage)}"))
+
+
+def _step(words: Words, now: Progress) -> str:
+    if not now.pages_total:
+        return words(STEPS[now.step])
+    text = words("library.embedding", done=now.pages_done, total=now.pages_total)
+    if not now.seconds_left:
+        return text
+    return f"{text} · {words('stage.left', time=words.duration(now.seconds_left))}"
+
+
+def _outcomes(desk: Desk) -> None:
+    """Draw what became of the files that were sent, until the reader closes it."""
+    words, line = desk.words, desk.uploads.line
+    for key, outcome in line.results.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _outcome(words, outcome)
+            st.button(
+                ":material/close:",
+                key=f"forget-{key}",
+                help=words("library.dismiss"),
+                on_click=line.forget,
+                args=(key,),
+            )
+    for failure in (*line.failures.values(), *desk.workspace.preparer.failures.values()):
+        st.error(plain(words.failure(failure)))
+
+
+def _outcome(words: Words, outcome: Outcome) -> None:
+    document = outcome.document
+    if outcome.failure:
+        st.error(plain(words.failure(outcome.failure)))
+    elif document and outcome.status is Status.ADDED:
+        text = words(
+            "library.added",
+            title=document.title,
+            pages=document.page_count,
+            words=document.word_count,
+            language=native(document.language),
+        )
+        notes = "".join(f"  \n{plain(words('library.note', note=n))}" for n in document.notes)
+        st.success(plain(text) + notes)
+    elif document:
+        st.info(plain(words(f"library.{outcome.status}", title=document.title)))
+
+
+def _documents(desk: Desk, documents: Sequence[Document]) -> None:
+    words = desk.words
+    wanted = st.text_input(words("library.search"), icon=":material/search:").casefold()
+    listed = [document for document in documents if wanted in document.title.casefold()]
+    st.caption(words("library.count", count=len(listed)))
+    if not listed:
+        st.caption(words("library.nothing"))
+        return
+    chosen = _table(desk, listed)
+    if chosen is None:
+        st.caption(words("library.choose"))
+    else:
+        _document(desk, chosen)
+
+
+def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
+    """Draw the documents as a table; return the one that is chosen."""
+    words, assistant = desk.words, desk.workspace.assistant
+    ready = words("library.ready")
+    rows = [
+        {
+            words("library.title"): document.title,
+            words("library.language"): native(document.language),
+            words("library.pages"): document.page_count,
+            words("library.words"): document.word_count,
+            words("library.on"): words.date(document.added_at),
+            ready: round(100 * assistant.prepared(document.id)),
+        }
+        for document in documents
+    ]
+    share = st.column_config.ProgressColumn(
+        ready, help=words("library.ready_help"), format="%d %%", min_value=0, max_value=100
+    )
+    event: Any = st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={ready: share},
+        on_select="rerun",
+        selection_mode="single-row",
+        key="documents",
+    )
+    marked = event.selection.rows if event else []
+    return documents[marked[0]] if marked and marked[0] < len(documents) else None
+
+
+def _document(desk: Desk, document: Document) -> None:
+    """Draw what can be done with one document, and its first page."""
+    words, workspace = desk.words, desk.workspace
+    with st.container(border=True):
+        st.markdown(f"**{plain(document.title)}**")
+        for note in document.notes:
+            st.caption(plain(words("library.note", note=note)))
+        with st.container(horizontal=True):
+            st.button(
+                words("library.ask_about"), type="primary", on_click=_ask_about, args=(document,)
+            )
+            st.button(words("library.summarise"), on_click=_summarise, args=(document,))
+            if st.button(words("library.read_now"), help=words("library.read_help")):
+                workspace.preparer.want(document.id)
+                st.rerun()
+            with st.popover(words("library.rename")):
+                title = st.text_input(words("library.title"), document.title)
+                if st.button(words("ask.save"), key="rename") and title.strip():
+                    workspace.library.rename(document, title.strip())
+                    st.rerun()
+            with st.popover(words("library.remove")):
+                st.write(plain(words("library.remove_sure", title=document.title)))
+                if st.button(words("library.remove_yes"), type="primary"):
+                    workspace.library.remove(document)
+                    st.rerun()
+        first = Citation(0, document.id, document.title, 1, "", 0, "", 1.0, supported=True)
+        source(desk, first, document.language, key=f"open-{document.id}")
+
+
+def _ask_about(document: Document) -> None:
+    st.session_state.update(view="ask", scope=[document.id])
+
+
+def _summarise(document: Document) -> None:
+    st.session_state.update(view="summaries", summarised=document.id)

@@ -2,16 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from assistant.types import Citation
-from assistant.wiring import Workspace
-from ingest.drawing import draw_page
+from assistant.errors import UnknownDocument, UnreadableDocument
+from assistant.types import Citation, Document
+from ingest.drawing import DRAWN, draw_page
+from ui.page.desk import Desk
 
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
+AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 
 
 def plain(text: str) -> str:
@@ -20,20 +23,89 @@ def plain(text: str) -> str:
     return ACTIVE.sub(r"\\\1", broken).replace("\n", "  \n")
 
 
-def source(workspace: Workspace, citation: Citation, key: str) -> None:
-    """Draw one source: document, page and quote, and the page itself when asked for."""
-    title = f"[{citation.marker}] {citation.document}, p. {citation.page}"
-    with st.container(border=True):
-        st.markdown(f"**{plain(title)}**" + ("" if citation.supported else " · weak support"))
-        st.markdown(f"“{plain(citation.quote)}”")
-        document = workspace.library.document(citation.document_id)
-        file = workspace.library.file(document)
-        if file.suffix == ".pdf" and st.toggle("Show the page", key=key):
-            caption = f"{citation.document}, page {citation.page}"
-            st.image(page_picture(str(file), citation.page), caption=plain(caption))
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def source(desk: Desk, citation: Citation, language: str, *, key: str) -> None:
+    """Draw where a claim stands: document, page and quote, its translation, and the page itself."""
+    words = desk.words
+    try:
+        document = desk.workspace.library.document(citation.document_id)
+    except UnknownDocument:
+        st.info(words("source.gone"))
+        return
+    doubt = "" if citation.supported else f" · {words('source.weak')}"
+    st.markdown(f"**{plain(document.title)}**{doubt}")
+    st.markdown(f"“{plain(citation.quote)}”")
+    _translation(desk, citation, document, language, key=key)
+    _page(desk, citation, document, key=key)
+
+
+@st.fragment
+def _translation(
+    desk: Desk, citation: Citation, document: Document, language: str, *, key: str
+) -> None:
+    """Draw a button that translates the quote; only this part of the page waits for it."""
+    words = desk.words
+    if document.language == language:
+        return
+    place = f"translation-{key}-{language}"
+    if place not in st.session_state and st.button(
+        words("source.translate"), key=f"button-{place}", icon=":material/translate:"
+    ):
+        with st.spinner(words("source.translating")):
+            st.session_state[place] = desk.workspace.assistant.translate(citation, language)
+    if place in st.session_state:
+        st.markdown(f"= “{plain(st.session_state[place])}”")
+
+
+@st.fragment
+def _page(desk: Desk, citation: Citation, document: Document, *, key: str) -> None:
+    """Draw the page, and ways to those before and behind it."""
+    words = desk.words
+    file = desk.workspace.library.file(document)
+    if file.suffix not in DRAWN or not file.exists():
+        st.caption(words("source.text_only"))
+        st.markdown(_text_around(desk, citation))
+        return
+    place = f"page-{key}"
+    number = st.session_state.setdefault(place, citation.page)
+
+    def turn(by: int) -> None:
+        st.session_state[place] += by
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _turning(":material/chevron_left:", words("source.previous"), number > 1, turn, -1, key)
+        st.caption(words("source.page_of", page=number, pages=document.page_count))
+        last = number >= document.page_count
+        _turning(":material/chevron_right:", words("source.next"), not last, turn, 1, key)
+    marked = (citation.quote,) if number == citation.page else ()
+    alt = words("source.picture", document=document.title, page=number)
+    try:
+        st.image(page_picture(str(file), number, marked), alt=alt, width="stretch")
+    except UnreadableDocument as error:
+        st.error(plain(words.failure(error.failure)))
+
+
+def _turning(icon: str, help_: str, possible: bool, turn: Any, by: int, key: str) -> None:
+    st.button(
+        icon, key=f"turn-{key}-{by}", help=help_, disabled=not possible, on_click=turn, args=(by,)
+    )
+
+
+def _text_around(desk: Desk, citation: Citation) -> str:
+    """Return the text round a quote as Markdown, the quote marked."""
+    text = desk.workspace.library.document_text(citation.document_id).text
+    start, end = citation.char_start, citation.char_start + len(citation.quote)
+    before = plain(text[max(0, start - AROUND) : start])
+    behind = plain(text[end : end + AROUND])
+    quote = " ".join(plain(text[start:end]).split())
+    return f"{before}:yellow-background[{quote}]{behind}"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def page_picture(file: str, number: int) -> bytes:
+def page_picture(file: str, number: int, marked: tuple[str, ...]) -> bytes:
     """Return a page as PNG, drawn once."""
-    return draw_page(Path(file), number)
+    return draw_page(Path(file), number, marked=marked)

@@ -1,74 +1,192 @@
-"""The view that summarises a document, section by section as it is written."""
+"""The view of summaries: written section by section, kept, and downloaded."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
-from assistant.errors import QuipuError
-from assistant.languages import NAMES, SUPPORTED
-from assistant.summarizing import Length, head, markdown, with_page
-from assistant.types import Piece, Point, Stage, Summary
-from assistant.wiring import Workspace
-from ui.page.showing import plain
+from assistant.languages import SUPPORTED
+from assistant.prompting import phrases
+from assistant.summarizing import Length, head, markdown
+from assistant.types import Citation, Document, Point, Summary
+from assistant.working import Job
+from ui.exporting import summary_docx
+from ui.page.desk import Desk
+from ui.page.showing import plain, shorten, source
+from ui.page.words import LANGUAGES, Words, native
+
+REFRESH_S: Final = 0.7
+TITLE_CHARS: Final = 34
+DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-def show(workspace: Workspace) -> None:
-    """Draw the choice of document, language and length, and the last summary."""
-    titles = {document.id: document.title for document in workspace.library.documents()}
-    if not titles:
-        st.info("The library is empty. Open “Library” and add a document first.")
+def show(desk: Desk) -> None:
+    """Draw the choice of document, language and length, and the summary beside its pages."""
+    words = desk.words
+    documents = {each.id: each for each in desk.workspace.library.documents()}
+    if not documents:
+        st.info(words("errors.EmptyLibrary"))
         return
-    with st.form("summary-form"):
-        document = st.selectbox("Document", list(titles), format_func=titles.__getitem__)
-        language = st.selectbox("Language", SUPPORTED, format_func=NAMES.__getitem__)
-        length = st.selectbox("Length", list(Length), index=1, format_func=str)
-        asked = st.form_submit_button("Summarise")
-    if asked:
-        events = workspace.assistant.summarize(document, language=language, length=length)
-        try:
-            st.session_state["summary"] = _stream(events)
-        except QuipuError as error:
-            st.error(str(error))
-            return
+    _choice(desk, documents)
+    kept = desk.workspace.summaries.every()
+    _earlier(words, kept)
+    job: Job[Summary] | None = st.session_state.get("summarising")
+    if job is not None and not job.view.over:
+        _live(words, job)
+        return
+    if job is not None:
+        _end(words, job)
+    summary = _opened(kept)
+    if summary is None:
+        st.caption(words("summary.none"))
+        return
+    text, beside = st.columns([3, 2], gap="large")
+    with text:
+        _draw(desk, summary)
+    with beside:
+        _beside(desk, summary)
+
+
+def _choice(desk: Desk, documents: dict[str, Document]) -> None:
+    words = desk.words
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if st.session_state.get("summarised") not in documents:
+            st.session_state["summarised"] = next(iter(documents))
+        document = st.selectbox(
+            words("summary.document"),
+            list(documents),
+            key="summarised",
+            format_func=lambda each: documents[each].title,
+        )
+        language = st.selectbox(
+            words("summary.language"),
+            SUPPORTED,
+            index=SUPPORTED.index(words.code) if words.code in LANGUAGES else 0,
+            format_func=native,
+        )
+        length = st.selectbox(
+            words("summary.length"),
+            list(Length),
+            index=1,
+            format_func=lambda each: words(f"summary.{each}"),
+        )
+        if st.button(words("summary.start"), type="primary"):
+            st.session_state["summarising"] = desk.workspace.summaries.want(
+                document, language, length
+            )
+            st.session_state.pop("summary", None)
+            st.rerun()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(words: Words, job: Job[Summary]) -> None:
+    """Draw a summary while it is written; only this part of the page is drawn again."""
+    view = job.view
+    if view.over:
         st.rerun()
-    if summary := st.session_state.get("summary"):
-        _draw(summary)
+    stage = view.stage
+    share = stage.done / max(1, stage.total) if stage else 0.0
+    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
+    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
+    st.markdown(plain(view.text))
 
 
-def _stream(events: Iterator[Any]) -> Summary:
-    bar, place = st.progress(0.0), st.empty()
-    text = ""
-    for event in events:
-        match event:
-            case Stage(done=done, total=total, note=note):
-                pages = f", pages {note}" if note else ""
-                bar.progress(done / max(1, total), plain(f"Part {done + 1} of {total}{pages}"))
-            case Piece():
-                text += event.text
-                place.markdown(plain(text))
-            case Summary():
-                return event
-    raise AssertionError("the assistant always ends with a summary")
+def _end(words: Words, job: Job[Summary]) -> None:
+    """Draw why a summary was not finished; once it was, open it."""
+    view = job.view
+    if view.result is not None:
+        st.session_state["summary"] = _key(view.result)
+        del st.session_state["summarising"]
+        return
+    if view.error:
+        st.error(plain(words.failure(view.error.failure)))
+    elif view.stopped:
+        st.info(words("summary.stopped"))
+    st.markdown(plain(view.text))
 
 
-def _draw(summary: Summary) -> None:
+def _key(summary: Summary) -> str:
+    sections = "+".join(str(len(section.points)) for section in summary.sections)
+    return f"{summary.document.id}-{summary.language}-{len(summary.overview)}-{sections}"
+
+
+def _earlier(words: Words, kept: Sequence[Summary]) -> None:
+    """Draw the summaries that are there in the side bar."""
+    with st.sidebar:
+        if kept:
+            st.caption(words("summary.earlier"))
+        for number, summary in enumerate(kept):
+            title = shorten(summary.document.title, TITLE_CHARS)
+            st.button(
+                plain(f"{title} ({native(summary.language)})"),
+                key=f"summary-{number}",
+                type="tertiary",
+                on_click=_open,
+                args=(_key(summary),),
+            )
+
+
+def _open(key: str) -> None:
+    st.session_state["summary"] = key
+    st.session_state.pop("summarising", None)
+    st.session_state.pop("point", None)
+
+
+def _opened(kept: Sequence[Summary]) -> Summary | None:
+    """Return the summary that was chosen, else the newest of the chosen document."""
+    by_key = {_key(summary): summary for summary in kept}
+    if (chosen := by_key.get(st.session_state.get("summary", ""))) is not None:
+        return chosen
+    wanted = st.session_state.get("summarised")
+    return next((summary for summary in kept if summary.document.id == wanted), None)
+
+
+def _draw(desk: Desk, summary: Summary) -> None:
+    words = desk.words
     st.subheader(plain(summary.document.title), anchor=False)
-    st.markdown(_points(summary.overview, summary.language))
-    for section in summary.sections:
+    st.markdown(f"**{plain(phrases(summary.language).overview_title)}**")
+    _points(words, summary.overview, "overview")
+    for number, section in enumerate(summary.sections):
         st.markdown(f"**{plain(head(section, summary.language))}**")
-        st.markdown(_points(section.points, summary.language))
+        _points(words, section.points, str(number))
     read, left_out = summary.plan.pages_read, summary.plan.pages_left_out
-    st.caption(f"{len(read)} of {summary.document.page_count} pages were read." + _lists(left_out))
-    name = f"summary-{summary.document.short_id}-{summary.language}.md"
-    st.download_button("Download as Markdown", markdown(summary), file_name=name)
+    st.caption(words("summary.coverage", read=len(read), pages=summary.document.page_count))
+    if left_out:
+        pages = ", ".join(str(page) for _, page in left_out)
+        st.caption(words("summary.lists", pages=pages))
+    name = f"summary-{summary.document.short_id}-{summary.language}"
+    with st.container(horizontal=True):
+        st.download_button(
+            words("summary.markdown"), markdown(summary), f"{name}.md", on_click="ignore"
+        )
+        st.download_button(
+            words("summary.docx"), summary_docx(summary), f"{name}.docx", DOCX, on_click="ignore"
+        )
 
 
-def _points(points: Sequence[Point], language: str) -> str:
-    """Return the points as a list; only the marks of the list are Markdown."""
-    return "\n".join(f"- {plain(with_page(point, language))}" for point in points)
+def _points(words: Words, points: Sequence[Point], section: str) -> None:
+    """Draw points, each with a button that opens its page."""
+    for number, point in enumerate(points):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"- {plain(point.text)}")
+            if point.citation and point.citation.supported:
+                st.button(
+                    words("source.page", page=point.citation.page),
+                    key=f"point-{section}-{number}",
+                    type="tertiary",
+                    on_click=_show_point,
+                    args=(point.citation,),
+                )
 
 
-def _lists(left_out: Sequence[tuple[str, int]]) -> str:
-    pages = ", ".join(str(number) for _, number in left_out)
-    return f" Not read: lists of contents, terms or sources (p. {pages})." if pages else ""
+def _show_point(citation: Citation) -> None:
+    st.session_state["point"] = citation
+
+
+def _beside(desk: Desk, summary: Summary) -> None:
+    citation: Citation | None = st.session_state.get("point")
+    if citation is None or citation.document_id != summary.document.id:
+        st.caption(desk.words("source.none"))
+        return
+    with st.container(border=True):
+        source(desk, citation, summary.language, key=f"point-{citation.char_start}")

@@ -1,0 +1,46 @@
+"""Conversations and summaries as files. Nothing in them is fetched when somebody opens them."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import docx
+
+from assistant.prompting import phrases
+from assistant.summarizing import harmless, head, with_page
+from assistant.types import Conversation, Point, Summary, Turn
+
+
+def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], page: str) -> str:
+    """Return a conversation with the references of its answers.
+
+    Args:
+        page: how a page is named, with `{page}` in the place of its number.
+    """
+    lines = [f"# {harmless(conversation.title)}"]
+    for turn in turns:
+        lines += ["", f"**{harmless(turn.question)}**", "", harmless(turn.text)]
+        for citation in turn.answer.citations if turn.answer else ():
+            where = f"{citation.document}, {page.format(page=citation.page)}"
+            quote = " ".join(citation.quote.split())
+            lines.append(f"- {harmless(f'[{citation.marker}] {where}: “{quote}”')}")
+    return "\n".join(lines) + "\n"
+
+
+def summary_docx(summary: Summary) -> bytes:
+    """Return a summary as a Word file."""
+    document = docx.Document()
+    document.add_heading(summary.document.title, 0)
+    language = summary.language
+    _add(document, phrases(language).overview_title, summary.overview, language)
+    for section in summary.sections:
+        _add(document, head(section, language), section.points, language)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def _add(document: Any, title: str, points: Sequence[Point], language: str) -> None:
+    document.add_heading(title, 1)
+    for point in points:
+        document.add_paragraph(with_page(point, language), style="List Bullet")

@@ -1,0 +1,202 @@
+"""The view of models: what is here, what fits this machine, what can be had; and the first run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import streamlit as st
+
+from assistant.errors import QuipuError
+from assistant.models.catalogue import ModelEntry, Role
+from assistant.models.hardware import (
+    Machine,
+    can_chat,
+    choose,
+    kv_bytes_per_token,
+    largest_window,
+    measure,
+)
+from assistant.models.progress import PullProgress
+from assistant.models.shelf import InstalledModel
+from assistant.settings import Settings
+from assistant.wiring import model_shelf, speeds_of
+from ui.page.desk import STARTERS, shared_pulls
+from ui.page.showing import plain
+from ui.page.words import Words, native
+from ui.telling import reading_of_pages
+
+REFRESH_S: Final = 1.0
+GB: Final = 1e9
+BLOCKS: Final = 40
+
+
+@st.cache_resource(show_spinner=False)
+def _choice() -> dict[str, str]:
+    """Return the chat model that was chosen on the page, for all tabs."""
+    return {}
+
+
+def chosen(settings: Settings) -> Settings:
+    """Return the settings with the chat model that was chosen on the page."""
+    return replace(settings, model=_choice().get("model", settings.model))
+
+
+def show(settings: Settings, words: Words) -> None:
+    """Draw the machine, the models on it, and those that can be fetched."""
+    machine, shelf = measure(), model_shelf(settings)
+    installed = shelf.installed()
+    st.caption(
+        f"{plain(machine.processor)} · {words('models.cores', cores=machine.cores)} · "
+        + words(
+            "models.memory",
+            free=round(machine.free_bytes / GB, 1),
+            total=round(machine.memory_bytes / GB, 1),
+        )
+    )
+    _pulling(settings, words)
+    st.subheader(words("models.installed"), anchor=False)
+    used = _used(settings, installed, machine)
+    for model in installed:
+        _model(settings, words, model, machine, in_use=model.name == used)
+    st.subheader(words("models.available"), anchor=False)
+    names = {model.name for model in installed}
+    _available([e for e in shelf.catalogue.values() if e.name not in names], settings, words)
+
+
+def welcome(settings: Settings, words: Words) -> None:
+    """Draw the first run: what is missing, and one button that fetches it."""
+    shelf = model_shelf(settings)
+    installed = {model.name for model in shelf.installed()}
+    missing = [name for name in STARTERS if name not in installed]
+    size = sum(shelf.catalogue[name].size_bytes for name in missing)
+    st.subheader(words("models.welcome_title"), anchor=False)
+    st.write(words("models.welcome", gb=round(size / GB, 1)))
+    pulls = shared_pulls(settings)
+    if not pulls.progress and st.button(words("models.get_starter"), type="primary"):
+        for name in missing:
+            pulls.want(name, _waiting(shelf.catalogue[name]))
+        st.rerun()
+    _pulling(settings, words)
+
+
+def _used(settings: Settings, installed: Sequence[InstalledModel], machine: Machine) -> str | None:
+    try:
+        return settings.model or choose(installed, machine).name
+    except QuipuError:
+        return None
+
+
+def _waiting(entry: ModelEntry) -> PullProgress:
+    return PullProgress(0, entry.size_bytes, 0.0, None)
+
+
+def _pulling(settings: Settings, words: Words) -> None:
+    pulls = shared_pulls(settings)
+    for failure in pulls.failures.values():
+        st.error(plain(words.failure(failure)))
+    for name in pulls.results:
+        st.success(plain(words("models.got", name=name)))
+    if pulls.progress:
+        _live(settings, words)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(settings: Settings, words: Words) -> None:
+    """Draw how far the fetching is; only this part of the page is drawn again."""
+    progress = shared_pulls(settings).progress
+    if not progress:
+        st.rerun()
+    for name, now in progress.items():
+        done, total = now.bytes_done / GB, now.bytes_total / GB
+        text = words("models.getting", name=name, done=done, total=total)
+        if now.seconds_left:
+            text += " · " + words("stage.left", time=words.duration(now.seconds_left))
+        st.progress(min(1.0, done / total) if total else 0.0, plain(text))
+
+
+def _model(
+    settings: Settings,
+    words: Words,
+    model: InstalledModel,
+    machine: Machine,
+    *,
+    in_use: bool,
+) -> None:
+    entry = model.entry
+    with st.container(border=True):
+        mark = f" · {words('models.in_use')}" if in_use else ""
+        role = words(f"models.{entry.role}")
+        size = words("models.size", gb=entry.installed_bytes / GB)
+        st.markdown(f"**{plain(model.name)}** · {role} · {size}{mark}")
+        if entry.role is not Role.CHAT:
+            return
+        window = largest_window(entry, machine)
+        if not window:
+            st.caption(words("models.too_large"))
+            return
+        st.markdown(_memory(words, entry, machine, window))
+        st.caption(words("models.window", tokens=window))
+        _speed(settings, words, model)
+        if (
+            not in_use
+            and can_chat(entry)
+            and st.button(words("models.use"), key=f"use-{model.name}")
+        ):
+            _choice()["model"] = model.name
+            st.toast(plain(words("models.switched", name=model.name)))
+            st.rerun()
+
+
+def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> str:
+    """Return the memory of the machine as a bar: what the model takes, others take, is free."""
+    cache = int(kv_bytes_per_token(entry) * window)
+    others = machine.memory_bytes - machine.free_bytes
+    free = max(0, machine.free_bytes - entry.installed_bytes - cache)
+    parts = (
+        ("models.others", others, "gray"),
+        ("models.weights", entry.installed_bytes, "blue"),
+        ("models.cache", cache, "violet"),
+        ("models.free", free, "green"),
+    )
+    blocks, legend = "", []
+    for key, size, colour in parts:
+        width = max(1, round(BLOCKS * size / machine.memory_bytes)) if size else 0
+        blocks += f":{colour}[{'█' * width}]" if width else ""
+        legend.append(f":{colour}[■] {words(key)} {words('models.size', gb=size / GB)}")
+    return f"{blocks}\n\n{' · '.join(legend)}"
+
+
+def _speed(settings: Settings, words: Words, model: InstalledModel) -> None:
+    speeds = speeds_of(model, settings)
+    if speeds is None:
+        st.caption(words("models.no_speed"))
+        return
+    st.caption(
+        words(
+            "models.speed",
+            read=round(1 / speeds.read_s),
+            write=1 / speeds.write_s,
+            time=words.duration(reading_of_pages(speeds)),
+        )
+    )
+
+
+def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) -> None:
+    """Draw the models that can be had, and a button that fetches one."""
+    names = {entry.name: entry for entry in entries}
+
+    def described(name: str) -> str:
+        entry = names[name]
+        size = words("models.size", gb=entry.size_bytes / GB)
+        return f"{name} · {words(f'models.{entry.role}')} · {size}"
+
+    name = st.selectbox(words("models.choose"), list(names), format_func=described)
+    if name is None:
+        return
+    entry = names[name]
+    spoken = ", ".join(native(code) for code in entry.languages[:12])
+    licence = words("models.licence", licence=entry.licence)
+    st.caption(plain(f"{licence} · {words('models.languages', languages=spoken)}"))
+    if st.button(words("models.get")):
+        shared_pulls(settings).want(name, _waiting(entry))
+        st.rerun()
