@@ -25,6 +25,7 @@ from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker, St
 from assistant.queueing import Queue, waiting
 from assistant.reading import Reader
 from assistant.rewriting import stands_alone, usable
+from assistant.suggesting import Suggester
 from assistant.summarizing import Length, Summarizer
 from assistant.types import (
     NO_FILTERS,
@@ -64,6 +65,7 @@ class Assistant:
         self._reader = Reader(model, store)
         self._gatherer = Gatherer(model, embedder, store, self._reader, reranker)
         self._answerer = Answerer(model, embedder)
+        self._suggester = Suggester(model, store)
         self._queue = Queue()
 
     def ask(
@@ -232,6 +234,31 @@ class Assistant:
             for _ in waiting(ticket, cancelled):
                 pass
             return self._note_taker().translated(document, citation.quote, wanted, cancelled)
+
+    def suggest(
+        self, document: str, *, language: str | None = None, cancelled: Cancelled = never
+    ) -> Iterator[Stage | tuple[str, ...]]:
+        """Yield stages, and last a few questions that a document answers; kept for next time.
+
+        Args:
+            document: id, title or file name.
+            language: of the questions; None takes the document's.
+
+        Raises:
+            UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
+        """
+        found = self._store.document(document)
+        wanted = languages.check(language) if language else found.language
+        if (kept := self._suggester.kept(found, wanted)) is not None:
+            yield kept
+            return
+        with self._queue.ticket() as ticket:
+            yield from waiting(ticket, cancelled)
+            yield from self._suggester.suggest(found, wanted, cancelled)
+
+    def suggested(self, document: str, language: str) -> tuple[str, ...]:
+        """Return the questions that were suggested before; none when nobody asked."""
+        return self._suggester.kept(self._store.document(document), language) or ()
 
     def prepare(self, document: str, *, cancelled: Cancelled = never) -> Iterator[Stage]:
         """Read a document for all later questions; yield how far that is.

@@ -5,21 +5,19 @@ model itself says that the page states it.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from assistant.prompting import answerable_messages, question_messages
 from assistant.protocols import LanguageModel, Store
+from assistant.suggesting import QUESTION_TOKENS, read_question
 from assistant.types import Document
 from evaluation.scoring import holds, plain
 
-QUESTION_TOKENS: Final = 120
 PAGE_WORDS: Final = (40, 700)  # fewer say little; more do not fit a small window
 ANSWER_WORDS: Final = 12
 ANSWERABLE_SHARE: Final = 0.5
-LINES: Final = re.compile(r"\s*(?:\w+\s*:)?\s*(.+\?)\s*\n+\s*(?:[^\n:]{1,20}:)?\s*(.+)")
 Done = Callable[[int, int], None]  # questions written, of how many
 
 
@@ -86,10 +84,10 @@ def _question(page: dict[str, Any], language: str, model: LanguageModel) -> dict
     """Return a question about the page with its answer, unless it is no good."""
     prompt = model.encode(question_messages(page["text"], language))
     reply = "".join(model.stream(prompt, limit_tokens=QUESTION_TOKENS))
-    match = LINES.match(reply)
-    if match is None:
+    found = read_question(reply)
+    if found is None:
         return None
-    question, answer = match[1].strip(), match[2].strip(' "“”«».')
+    question, answer = found
     stands = holds(page["text"], [answer]) and len(plain(answer).split()) <= ANSWER_WORDS
     if not stands or not _answerable(question, page["text"], language, model):
         return None

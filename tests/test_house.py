@@ -75,6 +75,7 @@ PUBLIC = {
     "assistant.summarizing": {
         "Length", "Summarizer", "harmless", "head", "listed", "markdown", "with_page",
     },
+    "assistant.suggesting": {"Suggester", "read_question"},
     "assistant.translating": {"Translator"},
     "assistant.wiring": {"engine_features", "import_model",
         "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",

@@ -1,21 +1,25 @@
 """The view that asks: a conversation beside the page that its last source stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import streamlit as st
 
 from assistant.languages import SUPPORTED
+from assistant.protocols import Cancelled
 from assistant.types import (
     Answer,
     Citation,
     ContextPlan,
     Conversation,
     Document,
+    Piece,
     Repair,
+    Stage,
     Turn,
     TurnState,
 )
+from assistant.working import Job
 from ui.exporting import conversation_markdown
 from ui.page.desk import Desk, samples
 from ui.page.showing import plain, shorten, source
@@ -137,13 +141,49 @@ def _scope(words: Words, documents: Sequence[Document]) -> tuple[str | None, lis
 
 
 def _start(desk: Desk, conversation: Conversation, language: str | None, chosen: list[str]) -> None:
+    """Draw questions to begin with: the document's own where they were suggested."""
     words = desk.words
     st.write(words("ask.start"))
     st.caption(words("ask.examples"))
-    for number in (1, 2, 3):
-        example = words(f"ask.example_{number}")
-        if st.button(example, key=f"example-{number}", type="tertiary"):
+    documents = desk.workspace.library.documents()
+    about = chosen[0] if chosen else documents[0].id if len(documents) == 1 else ""
+    own = desk.workspace.assistant.suggested(about, words.code) if about else ()
+    examples = own or tuple(words(f"ask.example_{number}") for number in (1, 2, 3))
+    for number, example in enumerate(examples):
+        if st.button(plain(example), key=f"example-{number}", type="tertiary"):
             _ask(desk, conversation, example, language, chosen)
+    if about and not own:
+        _suggest(desk, about)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _suggest(desk: Desk, document: str) -> None:
+    """Draw a button that has the model suggest questions, and how far it is."""
+    job: Job[tuple[str, ...]] | None = st.session_state.get(f"suggesting-{document}")
+    if job is None:
+        st.button(
+            desk.words("ask.suggest"),
+            icon=":material/lightbulb:",
+            on_click=_begin_suggesting,
+            args=(desk, document),
+        )
+        return
+    view = job.view
+    if view.result:
+        st.rerun()
+    if view.stage and not view.over:
+        st.caption(plain(desk.words.stage(view.stage)))
+    if view.error:
+        st.error(plain(desk.words.failure(view.error.failure)))
+
+
+def _begin_suggesting(desk: Desk, document: str) -> None:
+    def work(cancelled: Cancelled) -> Iterator[Stage | Piece | tuple[str, ...]]:
+        yield from desk.workspace.assistant.suggest(
+            document, language=desk.words.code, cancelled=cancelled
+        )
+
+    st.session_state[f"suggesting-{document}"] = Job(work).start()
 
 
 def _ask(
