@@ -115,6 +115,7 @@ PUBLIC = {
     "ui.cli": {"main", "parser", "run"},
     "ui.evaluations": {"Run", "run"},
     "ui.exporting": {"conversation_markdown", "summary_docx"},
+    "ui.serving": {"serve"},
     "ui.uploading": {"Uploads", "file_name"},
     "ui.telling": {"reading_of_pages", "by_document", "duration", "plan_facts", "stage_text"},
 }  # fmt: skip

@@ -68,6 +68,18 @@ def parser() -> argparse.ArgumentParser:
         commands, "page", "page", "open the page in a browser", "quipu page --port 8501"
     )
     page.add_argument("--port", type=int, default=8501)
+    page.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="let others reach the page at this address; it then asks for a password",
+    )
+    page.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="under which they reach it, when that is not the name of this machine",
+    )
     page.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
     _model_options(page)
     doctor = _command(

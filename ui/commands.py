@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import QuipuError, UsageError
@@ -411,27 +409,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def page(options: argparse.Namespace) -> int:
-    settings = settings_from(options)
-    from assistant.wiring import model_shelf
+    from ui import serving
 
-    shelf = model_shelf(settings)
-    for name in [settings.model] if settings.model else []:
-        shelf.find(name)
-    app = Path(__file__).parent / "page" / "app.py"
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(app)),
-        *("--server.address", "127.0.0.1", "--server.port", str(options.port)),
-        *("--server.headless", str(options.no_browser).lower()),
-        *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "viewer"),
-        *("--server.maxUploadSize", "200", "--client.showErrorDetails", "none"),
-        *("--server.allowedHosts", "localhost", "--server.allowedHosts", "127.0.0.1"),
-        # A full garbage collection after each look at an answer in the making, torch loaded, leaves
-        # the model no time: two questions in two tabs took 172 s instead of 17.
-        *("--runner.postScriptGC", "false", "--server.fileWatcherType", "none"),
-        *("--", "--model", settings.model or "", "--window", str(settings.window_tokens or 0)),
-        *("--kv", settings.kv),
-    ]
-    return subprocess.run(command, check=False).returncode
+    return serving.serve(options, settings_from(options))
 
 
 # shared

@@ -16,6 +16,7 @@ REASONS = {
     Reason.DETAIL: "the question is about a part of it",
     Reason.SLOW: "more would take longer than --time-budget",
 }
+ASKED_FOR = "QUIPU_PASSWORD"  # names the environment variable with the password of the page
 PAGES = 100  # of a report, by which speeds become something to imagine
 PAGE_TOKENS = 500  # of dense English
 SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py

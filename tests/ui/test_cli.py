@@ -264,3 +264,11 @@ def test_differences_are_printed_with_their_interval(
     out = capsys.readouterr().out
     assert "+1.000" in out
     assert "*" in out
+
+
+def test_a_page_that_others_can_reach_wants_a_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUIPU_PASSWORD", "short")
+    assert quipu("page", "--host", "0.0.0.0", "--no-browser") == 1
+    assert "choose a password of 8 characters or more" in sentence(capsys)

@@ -280,6 +280,24 @@ def test_every_view_is_drawn_in_every_language(page: AppTest, code: str, ask_: s
     assert ask_ in labels[0]
 
 
+def test_a_page_with_a_password_shows_nothing_before_it(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.page.app.WRONG_PASSWORD_S", 0.0)
+    monkeypatch.setenv("QUIPU_PASSWORD", "llamas-and-knots")
+    page.run()
+    assert not page.radio
+    assert not page.chat_input
+    page.text_input[0].set_value("wrong")
+    page.button[0].click().run()
+    assert [error.value for error in page.error] == ["This is not the password."]
+    assert not page.chat_input
+    page.text_input[0].set_value("llamas-and-knots")
+    page.button[0].click().run()
+    assert not page.exception
+    assert page.chat_input
+
+
 def test_plain_leaves_no_markup_alive() -> None:
     shown = plain("![x](https://evil.example/?q=1) <b>hi</b> $x$ :red[y]")
     assert "![" not in shown

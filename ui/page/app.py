@@ -1,7 +1,10 @@
 """The page: four views over one workspace. Run by `quipu page`, through Streamlit."""
 
 import argparse
+import hmac
+import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -15,7 +18,9 @@ from ui.page import asking, library, models, summarising
 from ui.page.desk import Desk, shared_uploads, shared_workspace
 from ui.page.showing import plain
 from ui.page.words import LANGUAGES, Words, native, nearest
+from ui.telling import ASKED_FOR
 
+WRONG_PASSWORD_S: Final = 1.5  # nobody tries many
 VIEWS: Final = ("ask", "library", "summaries", "models")
 ICONS: Final = {
     "ask": ":material/forum:", "library": ":material/menu_book:",
@@ -27,6 +32,8 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
     """Draw the page; what keeps the workspace from opening is told in one sentence."""
     st.set_page_config(page_title="Quipu", page_icon="🪢", layout="wide")
     words = Words(_language())
+    if not _is_let_in(words):
+        return None
     view = _navigation(words)
     chosen = models.chosen(settings)
     try:
@@ -48,6 +55,24 @@ def _language() -> str:
     """Return the language of the page: the one chosen, else the browser's."""
     chosen = st.session_state.get("language") or st.query_params.get("lang")
     return nearest(chosen or st.context.locale)
+
+
+def _is_let_in(words: Words) -> bool:
+    """Ask for the password when there is one; return whether this reader gave it."""
+    wanted = os.environ.get(ASKED_FOR, "")
+    if not wanted or st.session_state.get("let_in"):
+        return True
+    st.subheader("Quipu", anchor=False)
+    with st.form("password"):
+        given = st.text_input(words("door.password"), type="password")
+        sent = st.form_submit_button(words("door.enter"), type="primary")
+    if sent and hmac.compare_digest(given.encode(), wanted.encode()):
+        st.session_state["let_in"] = True
+        st.rerun()
+    if sent:
+        time.sleep(WRONG_PASSWORD_S)
+        st.error(words("door.wrong"))
+    return False
 
 
 def _navigation(words: Words) -> str:
