@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from assistant import languages
 from assistant.answering import Answerer, Reply, Run
 from assistant.citing import without_markers
+from assistant.comparing import Comparer
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import EmptyLibrary, EmptyQuestion, NothingLeft
 from assistant.gathering import NO_WISH, Asked, Gatherer, Wish
@@ -31,6 +32,7 @@ from assistant.types import (
     NO_FILTERS,
     Answer,
     Citation,
+    Comparison,
     ContextMode,
     ContextPlan,
     Filters,
@@ -217,6 +219,35 @@ class Assistant:
                 self._model, self._store, self._reader, notes, ticket, cancelled
             )
             yield from summarizer.summarize(found, wanted, length)
+
+    def compare(
+        self,
+        first: str,
+        second: str,
+        *,
+        language: str | None = None,
+        cancelled: Cancelled = never,
+    ) -> Iterator[Stage | Comparison]:
+        """Yield stages, and last what two documents have in common and in what they differ.
+
+        Args:
+            first, second: id, title or file name.
+            language: of the points; None takes the first document's.
+
+        Raises:
+            UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
+        """
+        one, other = self._store.document(first), self._store.document(second)
+        wanted = languages.check(language) if language else one.language
+        with self._queue.ticket() as ticket:
+            yield from waiting(ticket, cancelled)
+            yield Stage(StageName.LOADING)
+            comparer = Comparer(
+                *(self._model, self._embedder, self._reader, self._note_taker()),
+                ticket,
+                cancelled,
+            )
+            yield from comparer.compare(one, other, wanted)
 
     def translate(self, citation: Citation, language: str, *, cancelled: Cancelled = never) -> str:
         """Return the quote of a citation in another language; it is kept with its document.

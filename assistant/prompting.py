@@ -31,6 +31,9 @@ FIRST_POINT: Final = "1."  # what a summary begins with: a list keeps small mode
 TRANSLATION_RULES: Final = """\
 You translate into {language}. Keep names and figures. Write only the translation."""
 
+SAME_RULES: Final = "You compare statements. They may be in different languages."
+SAME: Final = "Do both statements say the same? Yes or No."
+
 REWRITE_RULES: Final = """\
 You rewrite the last question of a conversation so that it can be understood alone.
 Put in the names that its pronouns mean. Keep its language. Write only the question."""
@@ -289,6 +292,12 @@ def overview_messages(parts: Sequence[str], language: str, *, points: int) -> li
     order = phrases(language).overview.format(points=points)
     text = "\n\n".join(parts)
     return [Message(Role.SYSTEM, SUMMARY_RULES), Message(Role.USER, f"{text}\n\n---\n{order}")]
+
+
+def same_messages(one: str, other: str) -> list[Message]:
+    """Return the conversation that asks whether two statements say the same, yes or no."""
+    said = f"First statement: {one}\nSecond statement: {other}\n\n{SAME}"
+    return [Message(Role.SYSTEM, SAME_RULES), Message(Role.USER, said)]
 
 
 def translation_messages(text: str, language: str) -> list[Message]:

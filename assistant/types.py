@@ -493,6 +493,26 @@ class Summary:
     model: str
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Two documents side by side, in points.
+
+    Attributes:
+        agree: pairs of points, one of each document, that say the same.
+        differ: pairs that are about the same and do not say the same.
+        only_first, only_second: points to which the other has none.
+    """
+
+    first: Document
+    second: Document
+    language: str
+    agree: tuple[tuple[Point, Point], ...]
+    differ: tuple[tuple[Point, Point], ...]
+    only_first: tuple[Point, ...]
+    only_second: tuple[Point, ...]
+    model: str
+
+
 class StageName(StrEnum):
     LOADING = "loading"
     MEASURING = "measuring"

@@ -53,6 +53,7 @@ PURE = ("planning", "prompting", "citing", "rewriting", "sentences", "types", "e
 PUBLIC = {
     "assistant.answering": {"Answerer", "Reply", "Run"},
     "assistant.assistant": {"Assistant", "turns"},
+    "assistant.comparing": {"Comparer"},
     "assistant.conversing": {"Conversations"},
     "assistant.working": {"Job", "Line", "View"},
     "assistant.backends.conversations": {"ConversationTable", "forget"},
@@ -114,7 +115,7 @@ PUBLIC = {
     "evaluation.writing": {"write_set"},
     "ui.cli": {"main", "parser", "run"},
     "ui.evaluations": {"Run", "run"},
-    "ui.exporting": {"conversation_markdown", "summary_docx"},
+    "ui.exporting": {"comparison_markdown", "conversation_markdown", "summary_docx"},
     "ui.serving": {"serve"},
     "ui.uploading": {"Uploads", "file_name"},
     "ui.telling": {"reading_of_pages", "by_document", "duration", "plan_facts", "stage_text"},

@@ -8,7 +8,7 @@ import docx
 
 from assistant.prompting import phrases
 from assistant.summarizing import harmless, head, with_page
-from assistant.types import Conversation, Point, Summary, Turn
+from assistant.types import Comparison, Conversation, Point, Summary, Turn
 
 
 def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], page: str) -> str:
@@ -24,6 +24,23 @@ def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], pag
             where = f"{citation.document}, {page.format(page=citation.page)}"
             quote = " ".join(citation.quote.split())
             lines.append(f"- {harmless(f'[{citation.marker}] {where}: “{quote}”')}")
+    return "\n".join(lines) + "\n"
+
+
+def comparison_markdown(found: Comparison, heads: Sequence[str]) -> str:
+    """Return a comparison with the pages of its points.
+
+    Args:
+        heads: over what agrees, what differs, and what only the first and the second say.
+    """
+    lines = [f"# {harmless(found.first.title)} / {harmless(found.second.title)}"]
+    for head_, pairs in zip(heads[:2], (found.agree, found.differ), strict=True):
+        lines += ["", f"## {harmless(head_)}"]
+        for pair in pairs:
+            lines += ["", *(f"- {harmless(with_page(p, found.language))}" for p in pair)]
+    for head_, points in zip(heads[2:], (found.only_first, found.only_second), strict=True):
+        lines += ["", f"## {harmless(head_)}", ""]
+        lines += [f"- {harmless(with_page(point, found.language))}" for point in points]
     return "\n".join(lines) + "\n"
 
 

@@ -257,6 +257,17 @@ def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest)
     assert any(c.value == "1 of 1 pages were read." for c in again.caption)
 
 
+def test_two_documents_are_compared(page: AppTest) -> None:
+    view(page, "library")
+    page.file_uploader[0].upload("new.txt", b"The valley was dry in 2001.", "text/plain").run()
+    until(page, lambda p: bool(p.success))
+    view(page, "compare")
+    next(button for button in page.button if button.label == "Compare").click().run()
+    until(page, lambda p: any("agree" in m.value for m in p.markdown))
+    assert not page.exception
+    assert any("Only in" in expander.label for expander in page.expander)
+
+
 def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
     view(page, "models")
     assert not page.exception
@@ -273,7 +284,7 @@ def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
 )
 def test_every_view_is_drawn_in_every_language(page: AppTest, code: str, ask_: str) -> None:
     page.query_params["lang"] = code
-    for name in ("ask", "library", "summaries", "models"):
+    for name in ("ask", "library", "summaries", "compare", "models"):
         view(page, name)
         assert not page.exception
     labels = page.radio[0].options

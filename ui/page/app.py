@@ -14,18 +14,27 @@ import streamlit as st
 from assistant.errors import LibraryError, ModelNotInstalled, QuipuError
 from assistant.settings import Settings
 from assistant.wiring import Workspace
-from ui.page import asking, library, models, summarising
+from ui.page import asking, comparing, library, models, summarising
 from ui.page.desk import Desk, shared_uploads, shared_workspace
 from ui.page.showing import plain
 from ui.page.words import LANGUAGES, Words, native, nearest
 from ui.telling import ASKED_FOR
 
 WRONG_PASSWORD_S: Final = 1.5  # nobody tries many
-VIEWS: Final = ("ask", "library", "summaries", "models")
+VIEWS: Final = ("ask", "library", "summaries", "compare", "models")
 ICONS: Final = {
     "ask": ":material/forum:", "library": ":material/menu_book:",
-    "summaries": ":material/summarize:", "models": ":material/memory:",
+    "summaries": ":material/summarize:", "compare": ":material/compare:",
+    "models": ":material/memory:",
 }  # fmt: skip
+
+
+SHOWN: Final[dict[str, Callable[[Desk], None]]] = {
+    "ask": asking.show,
+    "library": library.show,
+    "summaries": summarising.show,
+    "compare": comparing.show,
+}
 
 
 def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
@@ -42,7 +51,7 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
         workspace = open_(chosen)
         folder = str(workspace.library.folder)
         desk = Desk(workspace, shared_uploads(workspace, folder), words)
-        {"ask": asking.show, "library": library.show, "summaries": summarising.show}[view](desk)
+        SHOWN[view](desk)
     except ModelNotInstalled:
         models.welcome(chosen, words)
     except QuipuError as error:

@@ -1,0 +1,132 @@
+"""Two documents side by side: in what they agree, in what they differ, what only one of them says.
+
+Points are taken of both, and those that mean nearly the same are held against each other: their
+figures are compared here, and whether they say the same is asked of the model. Knows no screen.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from assistant.centring import Centring
+from assistant.citing import numbers_of
+from assistant.noting import NoteTaker
+from assistant.prompting import same_messages
+from assistant.protocols import Cancelled, Embedder, LanguageModel
+from assistant.queueing import Ticket, waiting
+from assistant.reading import Reader, Section, pages_text
+from assistant.types import Comparison, Document, Matrix, Point, Stage, StageName
+
+POINTS_A_SECTION: Final = 3  # those of a summary of medium length
+NEAR: Final = 0.55  # cosine without most of the languages' places; measured in docs/quality.md
+CENTRED_SHARE: Final = 0.7
+SAME_SHARE: Final = 0.5  # of yes against no
+
+
+class Comparer:
+    """One comparison in the making."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        embedder: Embedder,
+        reader: Reader,
+        notes: NoteTaker,
+        ticket: Ticket,
+        cancelled: Cancelled,
+    ) -> None:
+        self._model = model
+        self._embedder = embedder
+        self._centring = Centring(embedder)
+        self._reader = reader
+        self._notes = notes
+        self._ticket = ticket
+        self._cancelled = cancelled
+
+    def compare(
+        self, first: Document, second: Document, language: str
+    ) -> Iterator[Stage | Comparison]:
+        """Yield stages, and last the comparison; others who wait go between two sections."""
+        sections = [(d, s) for d in (first, second) for s in self._reader.sections(d)]
+        taken: dict[str, list[Point]] = {first.id: [], second.id: []}
+        for number, (document, section) in enumerate(sections):
+            yield from waiting(self._ticket, self._cancelled)
+            yield self._stage(number, len(sections), section)
+            points = self._notes.take(document, section, POINTS_A_SECTION, self._cancelled)
+            taken[document.id] += [p for p in points if p.citation and p.citation.supported]
+            self._ticket.pass_on()
+        yield from waiting(self._ticket, self._cancelled)
+        yield Stage(StageName.WRITING)
+        ours, theirs = taken[first.id], taken[second.id]
+        pairs = self._pairs(ours, theirs, first, second)
+        same = [self._say_the_same(ours[i], theirs[j], first, second) for i, j in pairs]
+        yield Stage(StageName.TRANSLATING)
+
+        def told(points: Sequence[Point], document: Document) -> tuple[Point, ...]:
+            return tuple(self._told(point, document, language) for point in points)
+
+        left = told(ours, first), told(theirs, second)
+        matched = [(left[0][i], left[1][j]) for i, j in pairs]
+        alone = (
+            tuple(p for i, p in enumerate(left[0]) if i not in {i for i, _ in pairs}),
+            tuple(p for j, p in enumerate(left[1]) if j not in {j for _, j in pairs}),
+        )
+        yield Comparison(
+            first=first,
+            second=second,
+            language=language,
+            agree=tuple(pair for pair, yes in zip(matched, same, strict=True) if yes),
+            differ=tuple(pair for pair, yes in zip(matched, same, strict=True) if not yes),
+            only_first=alone[0],
+            only_second=alone[1],
+            model=self._model.name,
+        )
+
+    def _stage(self, done: int, total: int, section: Section) -> Stage:
+        return Stage(StageName.SUMMARISING, done, total, pages_text(section.pages))
+
+    def _pairs(
+        self, ours: Sequence[Point], theirs: Sequence[Point], first: Document, second: Document
+    ) -> list[tuple[int, int]]:
+        """Return which points are about the same: each is the nearest to the other, and near."""
+        if not ours or not theirs:
+            return []
+        near = self._nearness(ours, theirs, first, second)  # (n, m)
+        best = near.argmax(axis=1)
+        return [
+            (i, int(j))
+            for i, j in enumerate(best)
+            if near[:, j].argmax() == i and near[i, j] >= NEAR
+        ]
+
+    def _nearness(
+        self, ours: Sequence[Point], theirs: Sequence[Point], first: Document, second: Document
+    ) -> Matrix:
+        """Return the cosines of all pairs, (n, m), without most of the languages' places."""
+        queries = self._embedder.embed_queries([point.text for point in ours])
+        passages = self._embedder.embed_passages([point.text for point in theirs])
+        rows = [
+            self._centring.compare(
+                query, passages, first.language, second.language, share=CENTRED_SHARE
+            )
+            for query in queries
+        ]
+        return np.stack(rows)
+
+    def _say_the_same(self, one: Point, other: Point, first: Document, second: Document) -> bool:
+        """Tell whether two points agree: neither has a figure that contradicts the other's."""
+        ours, theirs = numbers_of(one.text), numbers_of(other.text)
+        if ours and theirs and not ours & theirs:
+            return False
+        messages = same_messages(one.text, other.text)
+        choice = self._model.choose(
+            self._model.encode(messages), ["Yes", "No"], cancelled=self._cancelled
+        )
+        return choice.shares[0] >= SAME_SHARE
+
+    def _told(self, point: Point, document: Document, language: str) -> Point:
+        if document.language == language:
+            return point
+        text = self._notes.translated(document, point.text, language, self._cancelled)
+        return Point(text, point.citation)

@@ -1,0 +1,150 @@
+"""The view that compares two documents: what agrees, what differs, what only one of them says."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import streamlit as st
+
+from assistant.languages import SUPPORTED
+from assistant.protocols import Cancelled
+from assistant.types import Citation, Comparison, Document, Piece, Point, Stage
+from assistant.working import Job
+from ui.exporting import comparison_markdown
+from ui.page.desk import Desk
+from ui.page.showing import plain, source
+from ui.page.words import LANGUAGES, Words, native
+
+REFRESH_S: Final = 0.7
+
+
+def show(desk: Desk) -> None:
+    """Draw the choice of two documents, and the comparison beside the page of a point."""
+    words = desk.words
+    documents = {each.id: each for each in desk.workspace.library.documents()}
+    if len(documents) < 2:
+        st.info(words("compare.two_wanted"))
+        return
+    _choice(desk, documents)
+    job: Job[Comparison] | None = st.session_state.get("comparing")
+    if job is None:
+        st.caption(words("compare.none"))
+        return
+    view = job.view
+    if not view.over:
+        _live(words, job)
+    elif view.error:
+        st.error(plain(words.failure(view.error.failure)))
+    elif view.result:
+        text, beside = st.columns([3, 2], gap="large")
+        with text:
+            _draw(words, view.result)
+        with beside:
+            _beside(desk, view.result)
+    else:
+        st.info(words("summary.stopped"))
+
+
+def _choice(desk: Desk, documents: dict[str, Document]) -> None:
+    words = desk.words
+
+    def title(each: str) -> str:
+        return documents[each].title
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.selectbox(
+            words("compare.first"), list(documents), format_func=title, key="compared-first"
+        )
+        others = [each for each in documents if each != first]
+        second = st.selectbox(words("compare.second"), others, format_func=title)
+        language = st.selectbox(
+            words("summary.language"),
+            SUPPORTED,
+            index=SUPPORTED.index(words.code) if words.code in LANGUAGES else 0,
+            format_func=native,
+            key="compared-language",
+        )
+        if st.button(words("compare.start"), type="primary"):
+
+            def work(cancelled: Cancelled) -> Iterator[Stage | Piece | Comparison]:
+                yield from desk.workspace.assistant.compare(
+                    first, second, language=language, cancelled=cancelled
+                )
+
+            st.session_state["comparing"] = Job(work).start()
+            st.rerun()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(words: Words, job: Job[Comparison]) -> None:
+    """Draw how far a comparison is; only this part of the page is drawn again."""
+    view = job.view
+    if view.over:
+        st.rerun()
+    stage = view.stage
+    share = stage.done / stage.total if stage and stage.total else 0.0
+    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
+    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
+
+
+def _draw(words: Words, found: Comparison) -> None:
+    for key, pairs in (("compare.agree", found.agree), ("compare.differ", found.differ)):
+        st.markdown(f"**{words(key, count=len(pairs))}**")
+        for number, pair in enumerate(pairs):
+            with st.container(border=True):
+                for document, point in zip((found.first, found.second), pair, strict=True):
+                    _point(words, document, point, f"{key}-{number}-{document.id}")
+    for document, points in (
+        (found.first, found.only_first),
+        (found.second, found.only_second),
+    ):
+        title = words("compare.only", title=document.title, count=len(points))
+        with st.expander(plain(title)):
+            for number, point in enumerate(points):
+                _point(words, document, point, f"only-{document.id}-{number}")
+    st.download_button(
+        words("summary.markdown"),
+        comparison_markdown(
+            found,
+            heads=[
+                words("compare.agree", count=len(found.agree)),
+                words("compare.differ", count=len(found.differ)),
+                *(
+                    words("compare.only", title=document.title, count=len(points))
+                    for document, points in (
+                        (found.first, found.only_first),
+                        (found.second, found.only_second),
+                    )
+                ),
+            ],
+        ),
+        "comparison.md",
+        on_click="ignore",
+    )
+
+
+def _point(words: Words, document: Document, point: Point, key: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(plain(point.text))
+        if point.citation:
+            page = words("source.page", page=point.citation.page)
+            st.button(
+                f"{plain(document.title[:24])}, {page}",
+                key=key,
+                type="tertiary",
+                on_click=_show_point,
+                args=(point.citation,),
+            )
+
+
+def _show_point(citation: Citation) -> None:
+    st.session_state["compared-point"] = citation
+
+
+def _beside(desk: Desk, found: Comparison) -> None:
+    citation: Citation | None = st.session_state.get("compared-point")
+    if citation is None or citation.document_id not in (found.first.id, found.second.id):
+        st.caption(desk.words("source.none"))
+        return
+    with st.container(border=True):
+        key = f"compared-{citation.document_id}-{citation.char_start}"
+        source(desk, citation, found.language, key=key)
