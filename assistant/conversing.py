@@ -15,8 +15,10 @@ from assistant.assistant import Assistant, turns
 from assistant.errors import StillAnswering
 from assistant.protocols import Cancelled, ConversationStore
 from assistant.types import (
+    NO_FILTERS,
     Answer,
     Conversation,
+    Filters,
     Message,
     Piece,
     Stage,
@@ -74,11 +76,13 @@ class Conversations:
         *,
         language: str | None = None,
         documents: Sequence[str] = (),
+        filters: Filters = NO_FILTERS,
     ) -> Job[Answer]:
         """Keep the question, let it be answered beside, and return what can be looked at.
 
         Args:
             documents: ids to answer from; none means all.
+            filters: what of these documents is searched.
 
         Raises:
             StillAnswering: the question before it is not answered yet.
@@ -91,7 +95,7 @@ class Conversations:
                 title = " ".join(question.split())[:TITLE_CHARS]
                 self._store.put_conversation(replace(conversation, title=title))
             number = before[-1].number + 1 if before else 1
-            turn = Turn(number, question, language or "", tuple(documents))
+            turn = Turn(number, question, language or "", tuple(documents), filters)
             self._store.put_turn(conversation.id, turn)
             job = Job(
                 partial(self._answer, turn, _history(before)),
@@ -118,6 +122,7 @@ class Conversations:
             turn.question,
             language=turn.language or None,
             documents=turn.documents,
+            filters=turn.filters,
             history=history,
             cancelled=cancelled,
         ):

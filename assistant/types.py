@@ -428,6 +428,7 @@ class Turn:
         number: from 1.
         language: of the answer as it was asked for; "" for the question's.
         documents: ids of those it was asked of; none means all.
+        filters: what of these documents was searched.
         text: what was written, also when it was stopped before its end.
         failure: why it failed.
     """
@@ -436,6 +437,7 @@ class Turn:
     question: str
     language: str = ""
     documents: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
     state: TurnState = TurnState.RUNNING
     text: str = ""
     answer: Answer | None = None

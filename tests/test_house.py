@@ -118,7 +118,9 @@ PUBLIC = {
     "ui.exporting": {"comparison_markdown", "conversation_markdown", "summary_docx"},
     "ui.serving": {"serve"},
     "ui.uploading": {"Uploads", "file_name"},
-    "ui.telling": {"reading_of_pages", "by_document", "duration", "plan_facts", "stage_text"},
+    "ui.telling": {
+        "by_document", "duration", "pages_from", "plan_facts", "reading_of_pages", "stage_text",
+    },
 }  # fmt: skip
 
 

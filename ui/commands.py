@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -27,14 +26,13 @@ from assistant.types import (
     Summary,
 )
 from ui import console
-from ui.telling import by_document, duration
+from ui.telling import by_document, duration, pages_from
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
     from assistant.gathering import Wish
 
 NICE = 10
-PAGES = re.compile(r"(\d+)(?:-(\d+))?")
 FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
 
@@ -320,10 +318,8 @@ def _filters(options: argparse.Namespace) -> Filters:
 def _pages(given: str | None) -> tuple[int, int] | None:
     if not given:
         return None
-    if match := PAGES.fullmatch(given):
-        first, last = int(match[1]), int(match[2] or match[1])
-        if 1 <= first <= last:
-            return first, last
+    if found := pages_from(given):
+        return found
     raise UsageError(f"--pages takes a page or two, as 10-20, and not {given!r}.")
 
 

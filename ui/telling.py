@@ -1,5 +1,6 @@
 """Stages and plans in words, for every face. Knows no screen."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from assistant.types import ContextMode, ContextPlan, Reason, Speeds, Stage, StageName
@@ -17,6 +18,7 @@ REASONS = {
     Reason.SLOW: "more would take longer than --time-budget",
 }
 ASKED_FOR = "QUIPU_PASSWORD"  # names the environment variable with the password of the page
+PAGE_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 PAGES = 100  # of a report, by which speeds become something to imagine
 PAGE_TOKENS = 500  # of dense English
 SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
@@ -84,3 +86,12 @@ def duration(seconds: float) -> str:
 def reading_of_pages(speeds: Speeds) -> float:
     """Return the seconds that it takes to read `PAGES` pages."""
     return PAGES * PAGE_TOKENS / SECTION_TOKENS * speeds.reading(SECTION_TOKENS)
+
+
+def pages_from(given: str) -> tuple[int, int] | None:
+    """Return the pages that a reader means by "12" or "10-20"; None when that means none."""
+    match = PAGE_RANGE.fullmatch(given.replace(" ", "").replace("–", "-"))
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return (first, last) if 1 <= first <= last else None

@@ -1,6 +1,7 @@
 """The view that asks: a conversation beside the page that its last source stands on."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
@@ -13,6 +14,7 @@ from assistant.types import (
     ContextPlan,
     Conversation,
     Document,
+    Filters,
     Piece,
     Repair,
     Stage,
@@ -24,13 +26,22 @@ from ui.exporting import conversation_markdown
 from ui.page.desk import Desk, samples
 from ui.page.showing import plain, shorten, source
 from ui.page.words import Words, native
-from ui.telling import by_document
+from ui.telling import by_document, pages_from
 
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
 HEIGHT: Final = 620  # pixels of the conversation and of the page beside it; each scrolls
 TITLE_CHARS: Final = 34
 CHIP_CHARS: Final = 30
 COLOURS: Final = ("gray", "blue", "violet", "orange", "green")  # of the plan's parts
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a question is asked of, and in which language; as `Conversations.ask` takes them."""
+
+    language: str | None
+    documents: tuple[str, ...]
+    filters: Filters
 
 
 def show(desk: Desk) -> None:
@@ -43,14 +54,14 @@ def show(desk: Desk) -> None:
     talk, beside = st.columns(2, gap="large") if turns else (st.container(), st.container())
     with talk:
         with st.container(horizontal=True):
-            language, chosen = _scope(desk.words, documents)
+            scope = _scope(desk.words, documents)
             if turns:
                 _tools(desk, conversation, turns)
         with st.container(height=HEIGHT if turns else "content", border=False, autoscroll=True):
             for turn in turns:
                 _turn(desk, conversation, turn)
         if not turns:
-            _start(desk, conversation, language, chosen)
+            _start(desk, conversation, scope)
     with beside:
         _beside(desk, turns)
     question = st.chat_input(
@@ -58,7 +69,7 @@ def show(desk: Desk) -> None:
         disabled=desk.workspace.conversations.job(conversation.id) is not None,
     )
     if question and question.strip():
-        _ask(desk, conversation, question, language, chosen)
+        _ask(desk, conversation, question, scope)
 
 
 def _empty(desk: Desk) -> None:
@@ -116,8 +127,8 @@ def _open(conversation: str) -> None:
     st.session_state.pop("shown", None)
 
 
-def _scope(words: Words, documents: Sequence[Document]) -> tuple[str | None, list[str]]:
-    """Draw what is searched and in which language is answered; return language and documents."""
+def _scope(words: Words, documents: Sequence[Document]) -> Scope:
+    """Draw what is searched and in which language is answered; return what was chosen."""
     names = {document.id: document.title for document in documents}
     kept = st.session_state.get("scope", [])
     st.session_state["scope"] = [each for each in kept if each in names]
@@ -135,23 +146,46 @@ def _scope(words: Words, documents: Sequence[Document]) -> tuple[str | None, lis
             key="answer_in",
             format_func=lambda code: native(code) if code else words("ask.automatic"),
         )
+        filters = _filters(words, documents)
     if chosen:
         st.caption(plain(", ".join(names[each] for each in chosen)))
-    return language or None, chosen
+    return Scope(language or None, tuple(chosen), filters)
 
 
-def _start(desk: Desk, conversation: Conversation, language: str | None, chosen: list[str]) -> None:
+def _filters(words: Words, documents: Sequence[Document]) -> Filters:
+    """Draw what of the documents is searched; return what was chosen."""
+    languages = st.multiselect(
+        words("ask.written_in"),
+        sorted({document.language for document in documents}),
+        key="written_in",
+        format_func=native,
+        placeholder=words("ask.any"),
+    )
+    pages = st.text_input(words("ask.pages"), key="pages", placeholder="10-20")
+    since = st.date_input(words("ask.since"), value=None, key="since")
+    if pages and pages_from(pages) is None:
+        st.error(words("ask.pages_wrong"))
+    return Filters(
+        languages=tuple(languages),
+        added_from=since.isoformat() if since else "",
+        pages=pages_from(pages) if pages else None,
+    )
+
+
+def _start(desk: Desk, conversation: Conversation, scope: Scope) -> None:
     """Draw questions to begin with: the document's own where they were suggested."""
     words = desk.words
     st.write(words("ask.start"))
     st.caption(words("ask.examples"))
     documents = desk.workspace.library.documents()
-    about = chosen[0] if chosen else documents[0].id if len(documents) == 1 else ""
+    about = (
+        scope.documents[0] if scope.documents else documents[0].id if len(documents) == 1 else ""
+    )
     own = desk.workspace.assistant.suggested(about, words.code) if about else ()
     examples = own or tuple(words(f"ask.example_{number}") for number in (1, 2, 3))
     for number, example in enumerate(examples):
         if st.button(plain(example), key=f"example-{number}", type="tertiary"):
-            _ask(desk, conversation, example, language, chosen)
+            _ask(desk, conversation, example, scope)
     if about and not own:
         _suggest(desk, about)
 
@@ -186,14 +220,14 @@ def _begin_suggesting(desk: Desk, document: str) -> None:
     st.session_state[f"suggesting-{document}"] = Job(work).start()
 
 
-def _ask(
-    desk: Desk,
-    conversation: Conversation,
-    question: str,
-    language: str | None,
-    chosen: list[str],
-) -> None:
-    desk.workspace.conversations.ask(conversation, question, language=language, documents=chosen)
+def _ask(desk: Desk, conversation: Conversation, question: str, scope: Scope) -> None:
+    desk.workspace.conversations.ask(
+        conversation,
+        question,
+        language=scope.language,
+        documents=scope.documents,
+        filters=scope.filters,
+    )
     st.session_state.pop("shown", None)
     st.rerun()
 
