@@ -13,7 +13,7 @@ from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder
 from assistant.errors import ContextOverflow, NotKept
 from assistant.preparing import Preparer
-from assistant.types import Stage, StageName
+from assistant.types import Filters, Stage, StageName
 from assistant.wiring import Workspace
 from tests.ui.workspaces import fake_workspace, with_report
 from ui.page.showing import plain
@@ -177,10 +177,12 @@ def test_the_documents_asked_of_and_the_language_are_chosen(page: AppTest, tmp_p
     (document,) = fake_workspace(tmp_path / "home").library.documents()
     page.multiselect[0].set_value([document.id])
     next(box for box in page.selectbox if box.label == "Answer in").set_value("fr")
+    next(field for field in page.text_input if field.label == "Only these pages").set_value("1–3")
     ask(page.run())
     opened = page.session_state["conversation"]
     (turn,) = fake_workspace(tmp_path / "home").conversations.turns(opened)
     assert (turn.language, turn.documents) == ("fr", (document.id,))
+    assert turn.filters == Filters(pages=(1, 3))
 
 
 def test_a_failed_answer_is_told_in_the_reader_s_language(
