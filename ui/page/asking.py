@@ -177,10 +177,8 @@ def _start(desk: Desk, conversation: Conversation, scope: Scope) -> None:
     words = desk.words
     st.write(words("ask.start"))
     st.caption(words("ask.examples"))
-    documents = desk.workspace.library.documents()
-    about = (
-        scope.documents[0] if scope.documents else documents[0].id if len(documents) == 1 else ""
-    )
+    every = [document.id for document in desk.workspace.library.documents()]
+    about = next(iter(scope.documents), every[0] if len(every) == 1 else "")
     own = desk.workspace.assistant.suggested(about, words.code) if about else ()
     examples = own or tuple(words(f"ask.example_{number}") for number in (1, 2, 3))
     for number, example in enumerate(examples):
