@@ -40,7 +40,7 @@ class Summaries:
 
         def keep(view: View[Summary]) -> None:
             if view.result:
-                self._store.put_summary(view.result, length.value)
+                self._store.put_summary(view.result)
 
         with self._lock:
             job = self._jobs.get(key)

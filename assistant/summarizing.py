@@ -96,6 +96,7 @@ class Summarizer:
         yield Summary(
             document=document,
             language=language,
+            length=length.value,
             overview=overview,
             sections=() if whole else tuple(told),
             plan=self._plan(document, parts),

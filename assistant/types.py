@@ -480,6 +480,7 @@ class SectionSummary:
 @dataclass(frozen=True)
 class Summary:
     """Attributes:
+    length: "short", "medium" or "long".
     overview: the points of the whole; for a document read in one pass, all there is.
     sections: in reading order; empty for a document read in one pass.
     plan: every page whose text was read, and those that only list contents, terms or sources.
@@ -488,6 +489,7 @@ class Summary:
 
     document: Document
     language: str
+    length: str
     overview: tuple[Point, ...]
     sections: tuple[SectionSummary, ...]
     plan: ContextPlan

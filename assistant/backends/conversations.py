@@ -56,13 +56,13 @@ class ConversationTable:
         rows = self._database.rows("SELECT summary FROM summaries ORDER BY made_at DESC")
         return [SUMMARY.validate_json(row["summary"]) for row in rows]
 
-    def put_summary(self, summary: Summary, length: str) -> None:
+    def put_summary(self, summary: Summary) -> None:
         now = datetime.now(UTC).isoformat()
         with self._database.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?, ?)",
                 (
-                    *(summary.document.id, summary.language, length, now),
+                    *(summary.document.id, summary.language, summary.length, now),
                     SUMMARY.dump_json(summary).decode(),
                 ),
             )

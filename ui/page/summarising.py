@@ -106,8 +106,7 @@ def _end(words: Words, job: Job[Summary]) -> None:
 
 
 def _key(summary: Summary) -> str:
-    sections = "+".join(str(len(section.points)) for section in summary.sections)
-    return f"{summary.document.id}-{summary.language}-{len(summary.overview)}-{sections}"
+    return f"{summary.document.id}-{summary.language}-{summary.length}"
 
 
 def _earlier(words: Words, kept: Sequence[Summary]) -> None:
@@ -118,7 +117,9 @@ def _earlier(words: Words, kept: Sequence[Summary]) -> None:
         for number, summary in enumerate(kept):
             title = shorten(summary.document.title, TITLE_CHARS)
             st.button(
-                plain(f"{title} ({native(summary.language)})"),
+                plain(
+                    f"{title} ({native(summary.language)}, {words(f'summary.{summary.length}')})"
+                ),
                 key=f"summary-{number}",
                 type="tertiary",
                 on_click=_open,
