@@ -24,12 +24,11 @@ from assistant.types import (
 from assistant.working import Job
 from ui.exporting import conversation_markdown
 from ui.page.desk import Desk, samples
-from ui.page.showing import plain, shorten, source
+from ui.page.showing import HEIGHT, plain, shorten, source
 from ui.page.words import Words, native
 from ui.telling import by_document, pages_from
 
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
-HEIGHT: Final = 620  # pixels of the conversation and of the page beside it; each scrolls
 TITLE_CHARS: Final = 34
 CHIP_CHARS: Final = 30
 COLOURS: Final = ("gray", "blue", "violet", "orange", "green")  # of the plan's parts

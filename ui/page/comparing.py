@@ -7,14 +7,15 @@ import streamlit as st
 
 from assistant.languages import SUPPORTED
 from assistant.protocols import Cancelled
-from assistant.types import Citation, Comparison, Document, Piece, Point, Stage
+from assistant.types import Comparison, Document, Piece, Point, Stage
 from assistant.working import Job
 from ui.exporting import comparison_markdown
 from ui.page.desk import Desk
-from ui.page.showing import plain, source
+from ui.page.showing import chosen_page, page_button, plain, shorten
 from ui.page.words import LANGUAGES, Words, native
 
 REFRESH_S: Final = 0.7
+TITLE_CHARS: Final = 24
 
 
 def show(desk: Desk) -> None:
@@ -39,7 +40,8 @@ def show(desk: Desk) -> None:
         with text:
             _draw(words, view.result)
         with beside:
-            _beside(desk, view.result)
+            compared = {view.result.first.id, view.result.second.id}
+            chosen_page(desk, "comparison", compared, view.result.language)
     else:
         st.info(words("summary.stopped"))
 
@@ -127,24 +129,5 @@ def _point(words: Words, document: Document, point: Point, key: str) -> None:
         st.markdown(plain(point.text))
         if point.citation:
             page = words("source.page", page=point.citation.page)
-            st.button(
-                f"{plain(document.title[:24])}, {page}",
-                key=key,
-                type="tertiary",
-                on_click=_show_point,
-                args=(point.citation,),
-            )
-
-
-def _show_point(citation: Citation) -> None:
-    st.session_state["compared-point"] = citation
-
-
-def _beside(desk: Desk, found: Comparison) -> None:
-    citation: Citation | None = st.session_state.get("compared-point")
-    if citation is None or citation.document_id not in (found.first.id, found.second.id):
-        st.caption(desk.words("source.none"))
-        return
-    with st.container(border=True):
-        key = f"compared-{citation.document_id}-{citation.char_start}"
-        source(desk, citation, found.language, key=key)
+            label = f"{plain(shorten(document.title, TITLE_CHARS))}, {page}"
+            page_button(label, point.citation, place="comparison", key=key)

@@ -1,6 +1,7 @@
 """How text from documents and models is put on the page: as text, never as markup."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ui.page.desk import Desk
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
+HEIGHT = 620  # pixels of a conversation and of a page beside it; each scrolls
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 
 
@@ -41,6 +43,26 @@ def source(desk: Desk, citation: Citation, language: str, *, key: str) -> None:
     st.markdown(f"“{plain(citation.quote)}”")
     _translation(desk, citation, document, language, key=key)
     _page(desk, citation, document, key=key)
+
+
+def page_button(label: str, citation: Citation, *, place: str, key: str) -> None:
+    """Draw a button that opens the page of a source at a place of the view; see `chosen_page`."""
+    st.button(label, key=key, type="tertiary", on_click=_choose, args=(f"chosen-{place}", citation))
+
+
+def _choose(place: str, citation: Citation) -> None:
+    st.session_state[place] = citation
+
+
+def chosen_page(desk: Desk, place: str, documents: Collection[str], language: str) -> None:
+    """Draw the page that a button opened, when it is one of these documents'."""
+    citation: Citation | None = st.session_state.get(f"chosen-{place}")
+    if citation is None or citation.document_id not in documents:
+        st.caption(desk.words("source.none"))
+        return
+    with st.container(border=True, height=HEIGHT):
+        key = f"{place}-{citation.document_id}-{citation.char_start}"
+        source(desk, citation, language, key=key)
 
 
 @st.fragment

@@ -8,11 +8,11 @@ import streamlit as st
 from assistant.languages import SUPPORTED
 from assistant.prompting import phrases
 from assistant.summarizing import Length, head, markdown
-from assistant.types import Citation, Document, Point, Summary
+from assistant.types import Document, Point, Summary
 from assistant.working import Job
 from ui.exporting import summary_docx
 from ui.page.desk import Desk
-from ui.page.showing import plain, shorten, source
+from ui.page.showing import chosen_page, page_button, plain, shorten
 from ui.page.words import LANGUAGES, Words, native
 
 REFRESH_S: Final = 0.7
@@ -44,7 +44,7 @@ def show(desk: Desk) -> None:
     with text:
         _draw(desk, summary)
     with beside:
-        _beside(desk, summary)
+        chosen_page(desk, "summary", {summary.document.id}, summary.language)
 
 
 def _choice(desk: Desk, documents: dict[str, Document]) -> None:
@@ -130,7 +130,6 @@ def _earlier(words: Words, kept: Sequence[Summary]) -> None:
 def _open(key: str) -> None:
     st.session_state["summary"] = key
     st.session_state.pop("summarising", None)
-    st.session_state.pop("point", None)
 
 
 def _opened(kept: Sequence[Summary]) -> Summary | None:
@@ -171,23 +170,6 @@ def _points(words: Words, points: Sequence[Point], section: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"- {plain(point.text)}")
             if point.citation and point.citation.supported:
-                st.button(
-                    words("source.page", page=point.citation.page),
-                    key=f"point-{section}-{number}",
-                    type="tertiary",
-                    on_click=_show_point,
-                    args=(point.citation,),
-                )
-
-
-def _show_point(citation: Citation) -> None:
-    st.session_state["point"] = citation
-
-
-def _beside(desk: Desk, summary: Summary) -> None:
-    citation: Citation | None = st.session_state.get("point")
-    if citation is None or citation.document_id != summary.document.id:
-        st.caption(desk.words("source.none"))
-        return
-    with st.container(border=True):
-        source(desk, citation, summary.language, key=f"point-{citation.char_start}")
+                label = words("source.page", page=point.citation.page)
+                key = f"point-{section}-{number}"
+                page_button(label, point.citation, place="summary", key=key)
