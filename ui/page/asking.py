@@ -269,7 +269,10 @@ def _live(desk: Desk, conversation: Conversation) -> None:
 def _answer(desk: Desk, number: int, answer: Answer) -> None:
     """Draw what stands below an answer: its sources, doubts, and how it came about."""
     words = desk.words
-    _chips(number, answer.citations, words)
+    with st.container(horizontal=True):
+        _chips(number, answer.citations, words)
+        with st.popover("", icon=":material/content_copy:", help=words("ask.copy")):
+            st.code(answer.text, language=None, wrap_lines=True)
     for sentence in answer.unsupported:
         st.caption("⚠ " + plain(words("ask.unsupported", sentence=sentence)))
     notes = {Repair.TRANSLATED: "ask.translated", Repair.REWRITTEN: "ask.rewritten"}
@@ -285,18 +288,17 @@ def _answer(desk: Desk, number: int, answer: Answer) -> None:
 def _chips(number: int, citations: Sequence[Citation], words: Words) -> None:
     """Draw a button for each source; the one that is open is filled."""
     shown = st.session_state.get("shown")
-    with st.container(horizontal=True):
-        for place, citation in enumerate(citations):
-            name = shorten(citation.document, CHIP_CHARS)
-            page = words("source.page", page=citation.page)
-            doubt = "" if citation.supported else " ⚠"
-            st.button(
-                plain(f"[{citation.marker}] {name}, {page}{doubt}"),
-                key=f"chip-{number}-{place}",
-                type="primary" if shown == (number, place) else "secondary",
-                on_click=_show_source,
-                args=(number, place),
-            )
+    for place, citation in enumerate(citations):
+        name = shorten(citation.document, CHIP_CHARS)
+        page = words("source.page", page=citation.page)
+        doubt = "" if citation.supported else " ⚠"
+        st.button(
+            plain(f"[{citation.marker}] {name}, {page}{doubt}"),
+            key=f"chip-{number}-{place}",
+            type="primary" if shown == (number, place) else "secondary",
+            on_click=_show_source,
+            args=(number, place),
+        )
 
 
 def _show_source(number: int, place: int) -> None:
