@@ -25,7 +25,7 @@ NEXT_PAGE = "//button[contains(., 'chevron_right')]"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("home", type=Path)
-    parser.add_argument("--question", default="How much memory does the KV cache take?")
+    parser.add_argument("--question", default="How many bytes does a block of Q4_0 take?")
     parser.add_argument("--times", type=int, default=5)
     options = parser.parse_args()
     with (

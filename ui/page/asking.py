@@ -31,6 +31,7 @@ from ui.telling import by_document, pages_from
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
 TITLE_CHARS: Final = 34
 CHIP_CHARS: Final = 30
+BLOCKS: Final = 28  # of the bar that is a window
 COLOURS: Final = ("gray", "blue", "violet", "orange", "green")  # of the plan's parts
 
 
@@ -356,10 +357,10 @@ def _plan(words: Words, answer: Answer, titles: dict[str, str]) -> None:
 
 
 def _bar(words: Words, plan: ContextPlan) -> str:
-    """Return the window as a bar of blocks, each a fortieth, with what fills it."""
-    blocks, legend, left = "", [], 40
+    """Return the window as a bar of blocks with what fills it."""
+    blocks, legend, left = "", [], BLOCKS
     for (name, tokens), colour in zip(plan.ledger.items(), COLOURS, strict=True):
-        width = min(left, round(40 * tokens / plan.window)) if tokens else 0
+        width = min(left, round(BLOCKS * tokens / plan.window)) if tokens else 0
         width = max(width, 1) if tokens and left else width
         left -= width
         blocks += f":{colour}[{'█' * width}]" if width else ""

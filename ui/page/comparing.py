@@ -125,7 +125,7 @@ def _draw(words: Words, found: Comparison) -> None:
 
 
 def _point(words: Words, document: Document, point: Point, key: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         st.markdown(plain(point.text))
         if point.citation:
             page = words("source.page", page=point.citation.page)

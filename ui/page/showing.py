@@ -15,7 +15,7 @@ from ui.page.desk import Desk
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
-HEIGHT = 620  # pixels of a conversation and of a page beside it; each scrolls
+HEIGHT = 560  # pixels of a conversation and of a page beside it; each scrolls
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 
 

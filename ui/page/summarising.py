@@ -167,7 +167,7 @@ def _draw(desk: Desk, summary: Summary) -> None:
 def _points(words: Words, points: Sequence[Point], section: str) -> None:
     """Draw points, each with a button that opens its page."""
     for number, point in enumerate(points):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
             st.markdown(f"- {plain(point.text)}")
             if point.citation and point.citation.supported:
                 label = words("source.page", page=point.citation.page)
