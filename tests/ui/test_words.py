@@ -81,6 +81,7 @@ BUILT = (
     *(f"plan.{part}" for part in ("rules", "documents", "conversation", "question", "answer")),
     *(f"summary.{length}" for length in Length),
     *(f"models.{role}" for role in Role),
+    *(f"models.{part}" for part in ("others", "weights", "cache", "free")),
     *(f"library.{status}" for status in (Status.UNCHANGED, Status.REPLACED)),
     *(f"view.{name}" for name in VIEWS),
     *(f"ask.example_{number}" for number in (1, 2, 3)),

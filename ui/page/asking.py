@@ -11,7 +11,6 @@ from assistant.protocols import Cancelled
 from assistant.types import (
     Answer,
     Citation,
-    ContextPlan,
     Conversation,
     Document,
     Filters,
@@ -24,15 +23,14 @@ from assistant.types import (
 from assistant.working import Job
 from ui.exporting import conversation_markdown
 from ui.page.desk import Desk, samples
+from ui.page.planning import plan
 from ui.page.showing import HEIGHT, plain, shorten, source
 from ui.page.words import Words, native
-from ui.telling import by_document, pages_from
+from ui.telling import pages_from
 
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
 TITLE_CHARS: Final = 34
 CHIP_CHARS: Final = 30
-BLOCKS: Final = 28  # of the bar that is a window
-COLOURS: Final = ("gray", "blue", "violet", "orange", "green")  # of the plan's parts
 
 
 @dataclass(frozen=True)
@@ -283,7 +281,7 @@ def _answer(desk: Desk, number: int, answer: Answer) -> None:
         st.caption(plain(words("ask.searched_for", question=answer.searched_for)))
     with st.expander(words("plan.heading")):
         titles = {each.id: each.title for each in desk.workspace.library.documents()}
-        _plan(words, answer, titles)
+        plan(words, answer, titles)
 
 
 def _chips(number: int, citations: Sequence[Citation], words: Words) -> None:
@@ -321,51 +319,6 @@ def _beside(desk: Desk, turns: Sequence[Turn]) -> None:
     with st.container(border=True, height=HEIGHT):
         key = f"{st.session_state.get('conversation')}-{number}-{place}"
         source(desk, answer.citations[place], answer.language, key=key)
-
-
-def _plan(words: Words, answer: Answer, titles: dict[str, str]) -> None:
-    """Draw what the model was given to read, and what that took."""
-    plan, timings = answer.plan, answer.timings
-    st.caption(f"{words(f'plan.{plan.mode}')} · {words(f'plan.{plan.reason}')}")
-    st.markdown(_bar(words, plan))
-    used = sum(plan.ledger.values())
-    lines = [words("plan.window", used=used, window=plan.window)]
-    if plan.kept_tokens:
-        lines.append(words("plan.kept", tokens=plan.kept_tokens))
-    for key, pages in (("plan.read", plan.pages_read), ("plan.left_out", plan.pages_left_out)):
-        lines += [
-            words(key, title=titles.get(document, "?"), pages=", ".join(map(str, numbers)))
-            for document, numbers in by_document(pages).items()
-        ]
-    if plan.turns_left_out:
-        lines.append(words("plan.turns_left_out", turns=plan.turns_left_out))
-    if plan.predicted_s is not None:
-        expected, real = float(plan.predicted_s), float(timings.ttft_s)
-        lines.append(words("plan.time", expected=expected, real=real))
-    lines.append(
-        words(
-            "ask.timing",
-            model=answer.model,
-            first=float(timings.ttft_s),
-            read=timings.prompt_tokens,
-            written=timings.completion_tokens,
-        )
-    )
-    lines.append(words("ask.verified", share=round(100 * answer.verified_share)))
-    for line in lines:
-        st.caption(plain(line))
-
-
-def _bar(words: Words, plan: ContextPlan) -> str:
-    """Return the window as a bar of blocks with what fills it."""
-    blocks, legend, left = "", [], BLOCKS
-    for (name, tokens), colour in zip(plan.ledger.items(), COLOURS, strict=True):
-        width = min(left, round(BLOCKS * tokens / plan.window)) if tokens else 0
-        width = max(width, 1) if tokens and left else width
-        left -= width
-        blocks += f":{colour}[{'█' * width}]" if width else ""
-        legend.append(f":{colour}[■] {words(f'plan.{name}')} {words.number(tokens)}")
-    return f"{blocks}{'░' * left}\n\n{' · '.join(legend)}"
 
 
 def _tools(desk: Desk, conversation: Conversation, turns: Sequence[Turn]) -> None:

@@ -21,13 +21,12 @@ from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
 from assistant.wiring import model_shelf, speeds_of
 from ui.page.desk import STARTERS, shared_pulls
-from ui.page.showing import plain
+from ui.page.showing import Part, bar, plain
 from ui.page.words import Words, native
 from ui.telling import reading_of_pages
 
 REFRESH_S: Final = 1.0
 GB: Final = 1e9
-BLOCKS: Final = 40
 
 
 @st.cache_resource(show_spinner=False)
@@ -152,18 +151,17 @@ def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> s
     cache = int(kv_bytes_per_token(entry) * window)
     others = machine.memory_bytes - machine.free_bytes
     free = max(0, machine.free_bytes - entry.installed_bytes - cache)
-    parts = (
-        ("models.others", others, "gray"),
-        ("models.weights", entry.installed_bytes, "blue"),
-        ("models.cache", cache, "violet"),
-        ("models.free", free, "green"),
-    )
-    blocks, legend = "", []
-    for key, size, colour in parts:
-        width = max(1, round(BLOCKS * size / machine.memory_bytes)) if size else 0
-        blocks += f":{colour}[{'█' * width}]" if width else ""
-        legend.append(f":{colour}[■] {words(key)} {words('models.size', gb=size / GB)}")
-    return f"{blocks}\n\n{' · '.join(legend)}"
+    sizes = {
+        "others": (others, "gray"),
+        "weights": (entry.installed_bytes, "blue"),
+        "cache": (cache, "violet"),
+        "free": (free, "green"),
+    }
+    parts = [
+        Part(f"{words(f'models.{name}')} {words('models.size', gb=size / GB)}", size, colour)
+        for name, (size, colour) in sizes.items()
+    ]
+    return bar(parts, machine.memory_bytes)
 
 
 def _speed(settings: Settings, words: Words, model: InstalledModel) -> None:

@@ -1,7 +1,8 @@
 """How text from documents and models is put on the page: as text, never as markup."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
 HEIGHT = 560  # pixels of a conversation and of a page beside it; each scrolls
+BLOCKS = 28  # of a bar
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 
 
@@ -28,6 +30,26 @@ def plain(text: str) -> str:
 def shorten(text: str, most: int) -> str:
     """Return a text of at most so many characters."""
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a whole, as a bar shows it."""
+
+    label: str
+    size: float
+    colour: str
+
+
+def bar(parts: Sequence[Part], whole: float) -> str:
+    """Return a bar of blocks as Markdown, with its legend; what no part takes is left blank."""
+    blocks, left = "", BLOCKS
+    for part in parts:
+        width = min(left, max(1, round(BLOCKS * part.size / whole))) if part.size else 0
+        left -= width
+        blocks += f":{part.colour}[{'█' * width}]" if width else ""
+    legend = " · ".join(f":{part.colour}[■] {plain(part.label)}" for part in parts)
+    return f"{blocks}{'░' * left}\n\n{legend}"
 
 
 def source(desk: Desk, citation: Citation, language: str, *, key: str) -> None:
