@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_library(commands)
     _add_asking(commands)
+    _add_comparing(commands)
     _add_evaluating(commands)
     page = _command(
         commands, "page", "page", "open the page in a browser", "quipu page --port 8501"
@@ -230,6 +231,22 @@ def _add_asking(commands: Commands) -> None:
     summarize.add_argument("-o", "--output", type=Path, metavar="FILE", help="write Markdown here")
     summarize.add_argument("--json", action="store_true")
     _model_options(summarize)
+
+
+def _add_comparing(commands: Commands) -> None:
+    compare = _command(
+        commands,
+        "compare",
+        "compare",
+        "hold two documents against each other",
+        "quipu compare 2024.pdf 2025.pdf --lang fr",
+    )
+    compare.add_argument("first", metavar="DOC", help="id, title or file name")
+    compare.add_argument("second", metavar="DOC")
+    compare.add_argument("--lang", metavar="CODE", help="language of the points")
+    compare.add_argument("-o", "--output", type=Path, metavar="FILE", help="write Markdown here")
+    compare.add_argument("--json", action="store_true")
+    _model_options(compare)
 
 
 def _add_evaluating(commands: Commands) -> None:

@@ -17,6 +17,7 @@ from assistant.errors import QuipuError, UsageError
 from assistant.settings import Settings
 from assistant.types import (
     Answer,
+    Comparison,
     ContextMode,
     ContextPlan,
     Filters,
@@ -398,6 +399,27 @@ def summarize(options: argparse.Namespace) -> None:
         console.coverage(summary)
 
 
+def compare(options: argparse.Namespace) -> None:
+    from assistant.wiring import open_workspace
+    from ui.exporting import comparison_markdown
+
+    assistant = open_workspace(settings_from(options)).assistant
+    with interruptible() as stopped:
+        events = assistant.compare(
+            options.first, options.second, language=options.lang, cancelled=stopped
+        )
+        found = _follow(events, quiet=True)
+    assert isinstance(found, Comparison)
+    if options.json:
+        return _print_json(_plain(asdict(found)))
+    text = comparison_markdown(found, console.comparison_heads(found))
+    if options.output is None:
+        print(text, end="")
+    else:
+        options.output.write_text(text, encoding="utf-8")
+        print(f"The comparison is in {options.output}.", file=sys.stderr)
+
+
 def evaluate(options: argparse.Namespace) -> None:
     from ui import evaluations
 
@@ -430,9 +452,9 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
+def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary | Comparison:
     """Print what is streamed and return the result that comes last."""
-    result: Answer | Summary | None = None
+    result: Answer | Summary | Comparison | None = None
     with console.stages() as show:
         for event in events:
             match event:
@@ -440,7 +462,7 @@ def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary:
                     show(event)
                 case Piece() if not quiet:
                     console.piece(event)
-                case Answer() | Summary():
+                case Answer() | Summary() | Comparison():
                     result = event
     assert result is not None
     return result

@@ -21,6 +21,7 @@ from assistant.settings import Settings
 from assistant.types import (
     Answer,
     Citation,
+    Comparison,
     ContextPlan,
     Document,
     DocumentText,
@@ -201,6 +202,16 @@ def _quote(text: str, indent: str) -> str:
     width = min(WIDTH, shutil.get_terminal_size().columns)
     shown = f"“{textwrap.shorten(text, 400, placeholder=' …')}”"
     return textwrap.fill(shown, width, initial_indent=indent, subsequent_indent="    ")
+
+
+def comparison_heads(found: Comparison) -> list[str]:
+    """Return what stands over the four parts of a comparison."""
+    return [
+        f"In what they agree ({len(found.agree)})",
+        f"In what they differ ({len(found.differ)})",
+        f"Only in {found.first.title} ({len(found.only_first)})",
+        f"Only in {found.second.title} ({len(found.only_second)})",
+    ]
 
 
 def coverage(summary: Summary) -> None:
