@@ -54,9 +54,8 @@ class Conversations:
 
         A turn that a process did not live to finish was stopped.
         """
-        job = self._jobs.get(conversation)
+        going_on = self.job(conversation) is not None  # first: what ends meanwhile is kept by then
         kept = self._store.turns(conversation)
-        going_on = job is not None and not job.view.over
         return [
             replace(turn, state=TurnState.STOPPED)
             if turn.state is TurnState.RUNNING and not (going_on and turn is kept[-1])

@@ -88,8 +88,15 @@ class Job(Generic[R]):
         self._finish(last)
 
     def _finish(self, last: View[R]) -> None:
-        self._ended(last)  # first: whoever sees that it is over finds what came of it kept
-        self._view = replace(last, over=True)
+        try:
+            self._ended(last)  # first: whoever sees that it is over finds what came of it kept
+        except QuipuError as error:
+            last = replace(last, result=None, error=error)
+        except Exception:
+            last = replace(last, result=None, error=QuipuError(BROKEN))
+            raise
+        finally:
+            self._view = replace(last, over=True)
 
     def _note(self, event: Stage | Piece | R) -> None:
         match event:

@@ -3,6 +3,7 @@
 What it may take of memory and processor time it limits itself, see child.py.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Final
 # No working folder and no environment on the child's import path, so that nobody's modules slip
 # in. `-I` would also hide packages that the user installed for himself alone.
 CHILD: Final = (sys.executable, "-E", "-P", "-m", "ingest.child")
+SECRETS: Final = ("QUIPU_PASSWORD",)  # no business of a process that opens strangers' files
 MAX_CHARS: Final = 20_000_000
 MAX_OUTPUT_BYTES: Final = 12 * MAX_CHARS + (64 << 20)  # JSON writes an astral character in 12
 
@@ -25,6 +27,7 @@ def run_limited(command: Sequence[str], wall_s: float, *, said: bytes = b"") -> 
     """
     with subprocess.Popen(
         command,
+        env={name: value for name, value in os.environ.items() if name not in SECRETS},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

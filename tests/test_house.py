@@ -56,7 +56,7 @@ PUBLIC = {
     "assistant.comparing": {"Comparer"},
     "assistant.conversing": {"Conversations"},
     "assistant.working": {"Job", "Line", "View"},
-    "assistant.backends.conversations": {"ConversationTable", "forget"},
+    "assistant.backends.conversations": {"ConversationTable", "forget", "pass_on"},
     "assistant.gathering": {"Asked", "Gatherer", "Wish", "spread"},
     "assistant.keeping": {"Summaries"},
     "assistant.locking": {"lock"},

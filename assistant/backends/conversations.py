@@ -3,7 +3,6 @@
 A removed document takes its summaries and what was said of it along: its sentences stand there.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -68,26 +67,57 @@ class ConversationTable:
             )
 
 
-def forget(db: Connection, document_ids: Sequence[str]) -> None:
-    """Take out of all turns what they say of these documents; the questions stay."""
-    for document_id in document_ids:
-        rows = db.execute(
-            "SELECT turns.conversation_id, turn FROM turns JOIN turn_documents "
-            "USING (conversation_id, number) WHERE document_id = ?",
-            (document_id,),
-        ).fetchall()
-        for row in rows:
-            turn = TURN.validate_json(row["turn"])
-            gone = replace(turn, state=TurnState.REMOVED, text="", answer=None, failure=None)
-            _put(db, row["conversation_id"], gone)
+def forget(db: Connection, document_id: str) -> None:
+    """Take out of all turns what they may say of a document; the questions stay."""
+    rows = db.execute(
+        "SELECT turns.conversation_id, turn FROM turns JOIN turn_documents "
+        "USING (conversation_id, number) WHERE document_id = ?",
+        (document_id,),
+    ).fetchall()
+    for row in rows:
+        _write(db, row["conversation_id"], _emptied(TURN.validate_json(row["turn"])), set())
+
+
+def pass_on(db: Connection, document_id: str, newer: str) -> None:
+    """Let what was said of a document go with its newer version."""
+    db.execute(
+        "UPDATE OR IGNORE turn_documents SET document_id = ? WHERE document_id = ?",
+        (newer, document_id),
+    )
 
 
 def _put(db: Connection, conversation: str, turn: Turn) -> None:
+    """Write a turn with the documents that it may quote; empty when one of them is gone."""
+    ready = {row["id"] for row in db.execute("SELECT id FROM documents WHERE state = 'ready'")}
+    quoted = _quoted(turn, ready)
+    if not quoted <= ready:
+        _write(db, conversation, _emptied(turn), set())
+        return
+    if quoted:  # a follow-up may say again what stands in the turns before it
+        earlier = db.execute(
+            "SELECT document_id FROM turn_documents WHERE conversation_id = ? AND number < ?",
+            (conversation, turn.number),
+        )
+        quoted |= {row["document_id"] for row in earlier}
+    _write(db, conversation, turn, quoted)
+
+
+def _quoted(turn: Turn, ready: set[str]) -> set[str]:
+    """Return the documents whose text a turn may hold."""
+    if turn.answer:
+        return {document for document, _ in turn.answer.plan.pages_read}
+    return (set(turn.documents) or ready) if turn.text else set()
+
+
+def _emptied(turn: Turn) -> Turn:
+    return replace(turn, state=TurnState.REMOVED, text="", answer=None, failure=None)
+
+
+def _write(db: Connection, conversation: str, turn: Turn, quoted: set[str]) -> None:
     key = (conversation, turn.number)
     db.execute("DELETE FROM turns WHERE conversation_id = ? AND number = ?", key)
     values = (turn.question, turn.state.value, TURN.dump_json(turn).decode())
     db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", (*key, *values))
-    quoted = {page[0] for page in turn.answer.plan.pages_read} if turn.answer else set()
     db.executemany(
         "INSERT INTO turn_documents VALUES (?, ?, ?)", [(*key, document) for document in quoted]
     )

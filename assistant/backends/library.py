@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from assistant.backends.conversations import forget
+from assistant.backends.conversations import forget, pass_on
 from assistant.backends.database import Connection, Database, Row
 from assistant.backends.words import Terms, fold, match_expression, query_terms, rarity
 from assistant.errors import (
@@ -76,7 +76,9 @@ class Library:
     def document(self, reference: str) -> Document:
         every = self.documents()
         wanted = reference.strip()
-        found = [d for d in every if wanted in (d.id, d.title, d.path, Path(d.path).name)]
+        if (known := self._by_id().get(wanted)) is not None:
+            return known  # whatever others are called
+        found = [d for d in every if wanted in (d.title, d.path, Path(d.path).name)]
         if not found and len(wanted) >= 4:
             found = [d for d in every if d.id.startswith(wanted.lower())]
         if not found:
@@ -293,7 +295,7 @@ class Library:
         """Remove a document and every trace of it: rows, words, vectors, file, free space."""
         with self.database.locked():
             with self.database.transaction() as db:
-                forget(db, [document.id])
+                forget(db, document.id)
                 self._delete(db, [document.id])
             self._drop_files(document)
             self._forget_traces()
@@ -348,6 +350,8 @@ class Library:
         """Show the staged document for the older one of its path; return if there was one."""
         old = self._documents("path = ? AND id != ?", document.path, document.id)
         with self.database.transaction() as db:
+            for gone in old:
+                pass_on(db, gone.id, document.id)
             self._delete(db, [d.id for d in old])
             self._write_words(db, document)
             db.execute(

@@ -177,3 +177,40 @@ def test_a_removed_document_takes_what_was_said_of_it_along(
     assert turn.question == "What does the book say?"
     every = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert b"91 metres" not in every
+
+
+def test_what_was_stopped_is_forgotten_with_its_document_too(
+    library: Library, tmp_path: Path
+) -> None:
+    book = add(library, BRIDGE)
+    table = ConversationTable(library.database)
+    table.put_conversation(Conversation("c", "A question", "2026-01-01T00:00:00+00:00"))
+    table.put_turn("c", Turn(1, "How long?", state=TurnState.STOPPED, text="It is 91 metres"))
+    library.remove(book)
+    assert [turn.state for turn in table.turns("c")] == [TurnState.REMOVED]
+    every = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"91 metres" not in every
+
+
+def test_an_answer_that_comes_after_its_document_has_gone_is_not_kept(library: Library) -> None:
+    book = add(library, BRIDGE)
+    held = Held()
+    talks = talking(library, held)
+    conversation = talks.begin()
+    job = talks.ask(conversation, "How long is the bridge?")
+    assert held.begun.wait(20)
+    library.remove(book)
+    held.may.set()
+    job.wait()
+    (turn,) = talks.turns(conversation.id)
+    assert (turn.state, turn.text, turn.answer) == (TurnState.REMOVED, "", None)
+
+
+def test_a_follow_up_goes_with_the_documents_before_it(library: Library) -> None:
+    book = add(library, BRIDGE)
+    talks = talking(library)
+    conversation = asked(talks, "How long is the bridge?")
+    other = add(library, "Wool is spun in every village.", title="Wool")
+    talks.ask(conversation, "And the wool, where is it spun?", documents=[other.id]).wait()
+    library.remove(book)
+    assert [turn.state for turn in talks.turns(conversation.id)] == [TurnState.REMOVED] * 2

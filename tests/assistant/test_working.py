@@ -98,3 +98,13 @@ def test_a_line_works_in_order_and_keeps_what_came_of_each() -> None:
     assert line.failures == {}
     line.want("c", 0)
     until(lambda: line.results == {"a": "A", "c": "C"})
+
+
+def test_a_job_whose_end_cannot_be_kept_is_over_and_says_why() -> None:
+    def ended(view: View[int]) -> None:
+        raise EmptyQuestion
+
+    job: Job[int] = Job(lambda cancelled: iter([7]), ended)
+    view = job.start().wait(10)
+    assert (view.over, view.result) == (True, None)
+    assert isinstance(view.error, EmptyQuestion)

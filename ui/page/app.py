@@ -4,6 +4,7 @@ import argparse
 import hmac
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Final
 
 import streamlit as st
 
-from assistant.errors import LibraryError, ModelNotInstalled, QuipuError
+from assistant.errors import ModelError, ModelNotInstalled, QuipuError
 from assistant.settings import Settings
 from assistant.wiring import Workspace
 from ui.page import asking, comparing, library, models, summarising
@@ -56,7 +57,7 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
         models.welcome(chosen, words)
     except QuipuError as error:
         st.error(plain(words.failure(error.failure)))
-        if not isinstance(error, LibraryError):
+        if isinstance(error, ModelError):
             models.show(chosen, words)
 
 
@@ -75,13 +76,21 @@ def _is_let_in(words: Words) -> bool:
     with st.form("password"):
         given = st.text_input(words("door.password"), type="password")
         sent = st.form_submit_button(words("door.enter"), type="primary")
-    if sent and hmac.compare_digest(given.encode(), wanted.encode()):
+    if not sent:
+        return False
+    with _door():  # one after the other: many sessions guess no faster than one
+        right = hmac.compare_digest(given.encode(), wanted.encode())
+        time.sleep(0.0 if right else WRONG_PASSWORD_S)
+    if right:
         st.session_state["let_in"] = True
         st.rerun()
-    if sent:
-        time.sleep(WRONG_PASSWORD_S)
-        st.error(words("door.wrong"))
+    st.error(words("door.wrong"))
     return False
+
+
+@st.cache_resource(show_spinner=False)
+def _door() -> threading.Lock:
+    return threading.Lock()
 
 
 def _navigation(words: Words) -> str:

@@ -186,25 +186,30 @@ def _start(desk: Desk, conversation: Conversation, scope: Scope) -> None:
         _suggest(desk, about)
 
 
-@st.fragment(run_every=REFRESH_S)
 def _suggest(desk: Desk, document: str) -> None:
-    """Draw a button that has the model suggest questions, and how far it is."""
-    job: Job[tuple[str, ...]] | None = st.session_state.get(f"suggesting-{document}")
-    if job is None:
-        st.button(
-            desk.words("ask.suggest"),
-            icon=":material/lightbulb:",
-            on_click=_begin_suggesting,
-            args=(desk, document),
-        )
+    """Draw a button that has the model suggest questions, or how far it is."""
+    job: Job[tuple[str, ...]] | None = st.session_state.get("suggesting")
+    if job is not None and not job.view.over:
+        _suggesting(desk, job)
         return
+    if job is not None and job.view.error:
+        st.error(plain(desk.words.failure(job.view.error.failure)))
+    st.session_state.pop("suggesting", None)
+    st.button(
+        desk.words("ask.suggest"),
+        icon=":material/lightbulb:",
+        on_click=_begin_suggesting,
+        args=(desk, document),
+    )
+
+
+@st.fragment(run_every=REFRESH_S)
+def _suggesting(desk: Desk, job: Job[tuple[str, ...]]) -> None:
+    """Draw how far the suggesting is; only this part of the page is drawn again."""
     view = job.view
-    if view.result:
+    if view.over:
         st.rerun()
-    if view.stage and not view.over:
-        st.caption(plain(desk.words.stage(view.stage)))
-    if view.error:
-        st.error(plain(desk.words.failure(view.error.failure)))
+    st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
 
 
 def _begin_suggesting(desk: Desk, document: str) -> None:
@@ -213,7 +218,7 @@ def _begin_suggesting(desk: Desk, document: str) -> None:
             document, language=desk.words.code, cancelled=cancelled
         )
 
-    st.session_state[f"suggesting-{document}"] = Job(work).start()
+    st.session_state["suggesting"] = Job(work).start()
 
 
 def _ask(desk: Desk, conversation: Conversation, question: str, scope: Scope) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.errors import UnknownDocument, UnreadableDocument
+from assistant.errors import QuipuError, UnknownDocument, UnreadableDocument
 from assistant.types import Citation, Document
 from ingest.drawing import DRAWN, draw_page
 from ui.page.desk import Desk
@@ -99,8 +99,11 @@ def _translation(
     if place not in st.session_state and st.button(
         words("source.translate"), key=f"button-{place}", icon=":material/translate:"
     ):
-        with st.spinner(words("source.translating")):
-            st.session_state[place] = desk.workspace.assistant.translate(citation, language)
+        try:
+            with st.spinner(words("source.translating")):
+                st.session_state[place] = desk.workspace.assistant.translate(citation, language)
+        except QuipuError as error:
+            st.error(plain(words.failure(error.failure)))
     if place in st.session_state:
         st.markdown(f"= “{plain(st.session_state[place])}”")
 
