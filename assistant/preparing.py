@@ -1,22 +1,29 @@
 """Documents that are read beside everything else, one after the other. Knows no screen."""
 
+import time
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Final, Protocol
 
 from assistant.errors import Failure
 from assistant.protocols import Cancelled
 from assistant.types import Stage, StageName
 from assistant.working import Line
 
-Prepare: TypeAlias = Callable[[str], Iterator[Stage]]  # `Assistant.prepare`
+STOPPED_S: Final = 60.0  # within which a reading that is stopped ends
+
+
+class Prepare(Protocol):
+    """As `Assistant.prepare`."""
+
+    def __call__(self, document: str, *, cancelled: Cancelled) -> Iterator[Stage]: ...
 
 
 class Preparer:
     """Reads documents in a thread of its own; may be asked from any other."""
 
     def __init__(self, prepare: Prepare) -> None:
-        def work(document: str, report: Callable[[Stage], None], _: Cancelled) -> None:
-            for stage in prepare(document):
+        def work(document: str, report: Callable[[Stage], None], cancelled: Cancelled) -> None:
+            for stage in prepare(document, cancelled=cancelled):
                 report(stage)
 
         self._line: Line[Stage, None] = Line(work)
@@ -24,6 +31,14 @@ class Preparer:
     def want(self, document_id: str) -> None:
         """Let a document be read behind those that wait already."""
         self._line.want(document_id, Stage(StageName.WAITING, total=len(self.stages)))
+
+    def drop(self, document_id: str) -> None:
+        """Let a document not be read, or no further; return once that is so."""
+        self._line.stop(document_id)
+        end = time.monotonic() + STOPPED_S
+        while document_id in self.stages and time.monotonic() < end:
+            time.sleep(0.02)
+        self._line.forget(document_id)
 
     @property
     def stages(self) -> dict[str, Stage]:

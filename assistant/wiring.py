@@ -24,7 +24,7 @@ from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
 from assistant.protocols import Embedder, LanguageModel, Reranker
 from assistant.settings import Settings
-from assistant.types import Message, Speeds
+from assistant.types import Document, Message, Speeds
 
 STARTER_EMBEDDER = "multilingual-e5-small"
 
@@ -58,6 +58,11 @@ class Workspace:
             conversations=Conversations(assistant, kept),
             summaries=Summaries(assistant, kept),
         )
+
+    def remove(self, document: Document) -> None:
+        """Remove a document and every trace of it, when nobody reads it beside any more."""
+        self.preparer.drop(document.id)
+        self.library.remove(document)
 
 
 def model_shelf(settings: Settings) -> ModelShelf:

@@ -67,7 +67,7 @@ PUBLIC = {
     "assistant.retrieving": {"Retriever", "passages_of"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
-    "assistant.preparing": {"Preparer"},
+    "assistant.preparing": {"Prepare", "Preparer"},
     "assistant.reading": {
         "Laid", "Reader", "Section", "lay", "pages_text", "sections", "title_of",
         "without_apparatus",

@@ -1,6 +1,7 @@
 """Files that were sent to Quipu: kept until they are in the library, then gone. Knows no screen."""
 
 import re
+import time
 import unicodedata
 import uuid
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from assistant.protocols import Cancelled, Embedder
 from assistant.working import Line
 from ingest.indexing import AddingShelf, Outcome, Progress, add, located, sha256
 
-NAME_CHARS: Final = 120
+NAME_BYTES: Final = 180  # in UTF-8; file systems take 255
 SUFFIX_CHARS: Final = 10
+LEFT_S: Final = 86_400.0  # after which a file waits for nobody any more
 
 
 class Uploads:
@@ -39,6 +41,9 @@ class Uploads:
         self._language_of = language_of
         self._names: dict[str, str] = {}
         self.line: Line[Progress, Outcome] = Line(self._take_in)
+        for left in folder.glob("*.waiting"):  # of a process that ended before their turn came
+            if left.stat().st_mtime < time.time() - LEFT_S:  # or of another page at work
+                left.unlink(missing_ok=True)
 
     def put(self, given_name: str, content: bytes) -> str:
         """Keep a file and take it in when its turn comes; return its key."""
@@ -48,6 +53,11 @@ class Uploads:
         self._waiting(key).write_bytes(content)
         self.line.want(key, Progress(Path(self._names[key]), "queued"))
         return key
+
+    def cancel(self, key: str) -> None:
+        """Let a file not go in; it is dropped."""
+        self.line.stop(key)
+        self._waiting(key).unlink(missing_ok=True)
 
     def name(self, key: str) -> str:
         return self._names[key]
@@ -59,9 +69,10 @@ class Uploads:
         self, key: str, report: Callable[[Progress], None], cancelled: Cancelled
     ) -> Outcome:
         waiting = self._waiting(key)
-        path = self._free_place(self._names[key], sha256(waiting))
-        waiting.rename(path)
+        path = waiting
         try:
+            path = self._free_place(self._names[key], sha256(waiting))
+            waiting.rename(path)
             (outcome,) = add(
                 [path],
                 shelf=self._shelf,
@@ -72,7 +83,8 @@ class Uploads:
             )
             return outcome
         finally:
-            path.unlink()  # the library has its own copy
+            for left in (path, waiting):
+                left.unlink(missing_ok=True)  # the library has its own copy
 
     def _free_place(self, name: str, document_id: str) -> Path:
         """Return where the file may lie: another file of the same name is another document."""
@@ -90,4 +102,5 @@ def file_name(given: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     if not stem:
         return "document.txt"
-    return f"{stem[:NAME_CHARS]}{dot}{suffix[:SUFFIX_CHARS]}"
+    kept = stem.encode()[:NAME_BYTES].decode(errors="ignore")
+    return f"{kept}{dot}{suffix[:SUFFIX_CHARS]}"

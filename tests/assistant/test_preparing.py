@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from assistant.errors import Cancelled as Stopped
 from assistant.errors import NotKept
 from assistant.preparing import Preparer
+from assistant.protocols import Cancelled
 from assistant.types import Stage, StageName
 
 
@@ -20,7 +22,7 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
     go = threading.Event()
     begun: list[str] = []
 
-    def prepare(document: str) -> Iterator[Stage]:
+    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
         begun.append(document)
         yield Stage(StageName.READING, 1, 4)
         assert go.wait(10)
@@ -42,7 +44,7 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
 def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     read: list[str] = []
 
-    def prepare(document: str) -> Iterator[Stage]:
+    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
         if document == "bad" and not read:
             raise NotKept("Bad book")
         read.append(document)
@@ -57,3 +59,19 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     preparer.want("bad")  # once more, now that there is room
     until(lambda: not preparer.stages)
     assert preparer.failures == {}
+
+
+def test_a_document_that_is_dropped_is_read_no_further() -> None:
+    ended: list[str] = []
+
+    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
+        yield Stage(StageName.READING, 1, 4)
+        until(cancelled)
+        ended.append(document)
+        raise Stopped
+
+    preparer = Preparer(prepare)
+    preparer.want("a")
+    until(lambda: preparer.stages["a"].done == 1)
+    preparer.drop("a")
+    assert (ended, preparer.stages, preparer.failures) == (["a"], {}, {})

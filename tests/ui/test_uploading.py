@@ -1,5 +1,6 @@
 """Sent files: into the library beside, each under a name of its own, and gone afterwards."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,23 @@ def test_files_go_in_one_after_the_other_and_leave_nothing_behind(tmp_path: Path
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
+def test_what_is_cancelled_or_left_behind_does_not_stay_on_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    left = tmp_path / "uploads" / "left.waiting"
+    left.write_bytes(b"of a process that ended")
+    os.utime(left, (0, 0))
+    workspace = fake_workspace(tmp_path)
+    sent = uploads(workspace)
+    assert list((tmp_path / "uploads").iterdir()) == []
+    first = sent.put("one.txt", b"The bridge was built in 1820.")
+    second = sent.put("two.txt", b"Wool is spun in every village.")
+    sent.cancel(second)
+    until(lambda: not sent.line.progress)
+    assert first in sent.line.results
+    assert second not in sent.line.results
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -59,7 +77,8 @@ def test_files_go_in_one_after_the_other_and_leave_nothing_behind(tmp_path: Path
         ("../../etc/passwd.txt", "passwd.txt"),
         ("C:\\Users\\me\\notes.md", "notes.md"),
         ("a\u202efdp.txt", "afdp.txt"),
-        ("x" * 300 + ".pdf", "x" * 120 + ".pdf"),
+        ("x" * 300 + ".pdf", "x" * 180 + ".pdf"),
+        ("ก" * 300 + ".pdf", "ก" * 60 + ".pdf"),
         ("..", "document.txt"),
     ],
 )

@@ -24,7 +24,7 @@ from assistant.working import Job
 from ui.exporting import conversation_markdown
 from ui.page.desk import Desk, samples
 from ui.page.planning import plan
-from ui.page.showing import HEIGHT, plain, shorten, source
+from ui.page.showing import HEIGHT, labels, plain, shorten, source
 from ui.page.words import Words, native
 from ui.telling import pages_from
 
@@ -127,7 +127,7 @@ def _open(conversation: str) -> None:
 
 def _scope(words: Words, documents: Sequence[Document]) -> Scope:
     """Draw what is searched and in which language is answered; return what was chosen."""
-    names = {document.id: document.title for document in documents}
+    names = labels(documents)
     kept = st.session_state.get("scope", [])
     st.session_state["scope"] = [each for each in kept if each in names]
     with st.popover(words("ask.scope"), icon=":material/tune:"):

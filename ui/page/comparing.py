@@ -11,7 +11,7 @@ from assistant.types import Comparison, Document, Piece, Point, Stage
 from assistant.working import Job
 from ui.exporting import comparison_markdown
 from ui.page.desk import Desk
-from ui.page.showing import chosen_page, page_button, plain, shorten
+from ui.page.showing import chosen_page, labels, page_button, plain, shorten
 from ui.page.words import LANGUAGES, Words, native
 
 REFRESH_S: Final = 0.7
@@ -35,7 +35,7 @@ def show(desk: Desk) -> None:
         _live(words, job)
     elif view.error:
         st.error(plain(words.failure(view.error.failure)))
-    elif view.result:
+    elif view.result and {view.result.first.id, view.result.second.id} <= documents.keys():
         text, beside = st.columns([3, 2], gap="large")
         with text:
             _draw(words, view.result)
@@ -47,11 +47,7 @@ def show(desk: Desk) -> None:
 
 
 def _choice(desk: Desk, documents: dict[str, Document]) -> None:
-    words = desk.words
-
-    def title(each: str) -> str:
-        return documents[each].title
-
+    words, title = desk.words, labels([*documents.values()]).__getitem__
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = st.selectbox(
             words("compare.first"), list(documents), format_func=title, key="compared-first"
@@ -72,6 +68,8 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
                     first, second, language=language, cancelled=cancelled
                 )
 
+            if before := st.session_state.get("comparing"):
+                before.stop()
             st.session_state["comparing"] = Job(work).start()
             st.rerun()
 

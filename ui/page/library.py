@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import streamlit as st
 
+from assistant.errors import QuipuError
 from assistant.types import Citation, Document, StageName
+from assistant.wiring import Workspace
 from ingest.indexing import Outcome, Progress, Status
 from ingest.reading import MAX_FILE_BYTES, READERS
 from ui.page.desk import Desk
@@ -13,6 +15,7 @@ from ui.page.showing import plain, source
 from ui.page.words import Words, native
 
 REFRESH_S: Final = 1.0
+READY_S: Final = 20.0  # for which it is not looked up again how much of a document was read
 STEPS: Final = {
     "queued": "library.queued",
     "reading": "library.file_reading",
@@ -62,7 +65,12 @@ def _on_the_way(desk: Desk) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             share = now.pages_done / now.pages_total if now.pages_total else 0.0
             st.progress(share, plain(f"{desk.uploads.name(key)}: {_step(words, now)}"))
-            st.button(words("library.cancel"), key=f"cancel-{key}", on_click=line.stop, args=(key,))
+            st.button(
+                words("library.cancel"),
+                key=f"cancel-{key}",
+                on_click=desk.uploads.cancel,
+                args=(key,),
+            )
     titles = {document.id: document.title for document in desk.workspace.library.documents()}
     for document, stage in reading.items():
         is_reading = stage.name is StageName.READING
@@ -131,7 +139,7 @@ def _documents(desk: Desk, documents: Sequence[Document]) -> None:
 
 def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
-    words, assistant = desk.words, desk.workspace.assistant
+    words = desk.words
     ready = words("library.ready")
     rows = [
         {
@@ -140,7 +148,7 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
             words("library.pages"): document.page_count,
             words("library.words"): document.word_count,
             words("library.on"): words.date(document.added_at),
-            ready: round(100 * assistant.prepared(document.id)),
+            ready: _ready(desk.workspace, document.id),
         }
         for document in documents
     ]
@@ -153,10 +161,19 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
         column_config={ready: share},
         on_select="rerun",
         selection_mode="single-row",
-        key="documents",
+        key="documents-" + "-".join(document.short_id for document in documents),
     )
     marked = event.selection.rows if event else []
     return documents[marked[0]] if marked and marked[0] < len(documents) else None
+
+
+@st.cache_data(ttl=READY_S, show_spinner=False)
+def _ready(_workspace: Workspace, document: str) -> int | None:
+    """Return how many hundredths of a document were read; None when no model can tell."""
+    try:
+        return round(100 * _workspace.assistant.prepared(document))
+    except QuipuError:
+        return None
 
 
 def _document(desk: Desk, document: Document) -> None:
@@ -181,8 +198,10 @@ def _document(desk: Desk, document: Document) -> None:
                     st.rerun()
             with st.popover(words("library.remove")):
                 st.write(plain(words("library.remove_sure", title=document.title)))
-                if st.button(words("library.remove_yes"), type="primary"):
-                    workspace.library.remove(document)
+                if st.button(
+                    words("library.remove_yes"), type="primary", key=f"remove-{document.id}"
+                ):
+                    workspace.remove(document)
                     st.rerun()
         first = Citation(0, document.id, document.title, 1, "", 0, "", 1.0, supported=True)
         source(desk, first, document.language, key=f"open-{document.id}")

@@ -1,6 +1,7 @@
 """How text from documents and models is put on the page: as text, never as markup."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,17 @@ def plain(text: str) -> str:
     """Return Markdown that shows `text` as it is: no links, images, markup or formulas."""
     broken = SCHEME.sub(rf"\1{WORD_JOINER}", text)
     return ACTIVE.sub(r"\\\1", broken).replace("\n", "  \n")
+
+
+def labels(documents: Sequence[Document]) -> dict[str, str]:
+    """Return document id -> title, with the beginning of the id where titles are the same."""
+    times = Counter(document.title for document in documents)
+    return {
+        document.id: document.title
+        if times[document.title] == 1
+        else f"{document.title} ({document.short_id})"
+        for document in documents
+    }
 
 
 def shorten(text: str, most: int) -> str:

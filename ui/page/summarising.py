@@ -12,7 +12,7 @@ from assistant.types import Document, Point, Summary
 from assistant.working import Job
 from ui.exporting import summary_docx
 from ui.page.desk import Desk
-from ui.page.showing import chosen_page, page_button, plain, shorten
+from ui.page.showing import chosen_page, labels, page_button, plain, shorten
 from ui.page.words import LANGUAGES, Words, native
 
 REFRESH_S: Final = 0.7
@@ -56,7 +56,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
             words("summary.document"),
             list(documents),
             key="summarised",
-            format_func=lambda each: documents[each].title,
+            format_func=labels([*documents.values()]).__getitem__,
         )
         language = st.selectbox(
             words("summary.language"),
