@@ -150,15 +150,14 @@ def test_adding_again_changes_nothing_and_removing_removes(
 def test_two_reports_are_compared_with_their_pages(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = home / "later.md"
-    other.write_text(REPORT.replace("812", "640"), encoding="utf-8")
-    assert quipu("add", str(other)) == 0
+    for name, rain in (("first.md", "731"), ("later.md", "640")):
+        (home / name).write_text(REPORT.replace("812", rain), encoding="utf-8")
+    assert quipu("add", str(home / "first.md"), str(home / "later.md")) == 0
     capsys.readouterr()
-    assert quipu("compare", "valley.md", "later.md", "--json", "--model", "starter") == 0
+    assert quipu("compare", "first.md", "later.md", "--json", "--model", "starter") == 0
     found = json.loads(capsys.readouterr().out)
     differing = [f"{one['text']} / {two['text']}" for one, two in found["differ"]]
-    assert any("812" in pair and "640" in pair for pair in differing), found
-    assert not any("812" in one["text"] for one, _ in found["agree"])
+    assert any("731" in pair and "640" in pair for pair in differing), found
+    assert not any("731" in one["text"] for one, _ in found["agree"])
     cited = [point["citation"]["page"] for pair in found["differ"] for point in pair]
     assert set(cited) == {1}
-    assert quipu("docs", "remove", "later.md") == 0
