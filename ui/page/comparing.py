@@ -5,16 +5,22 @@ from typing import Final
 
 import streamlit as st
 
-from assistant.languages import SUPPORTED
 from assistant.protocols import Cancelled
 from assistant.types import Comparison, Document, Piece, Point, Stage
 from assistant.working import Job
 from ui.exporting import comparison_markdown
 from ui.page.desk import Desk
-from ui.page.showing import chosen_page, labels, page_button, plain, shorten
-from ui.page.words import LANGUAGES, Words, native
+from ui.page.showing import (
+    chosen_page,
+    going_on,
+    labels,
+    language_choice,
+    page_button,
+    plain,
+    shorten,
+)
+from ui.page.words import Words
 
-REFRESH_S: Final = 0.7
 TITLE_CHARS: Final = 24
 
 
@@ -32,7 +38,7 @@ def show(desk: Desk) -> None:
         return
     view = job.view
     if not view.over:
-        _live(words, job)
+        going_on(words, job)
     elif view.error:
         st.error(plain(words.failure(view.error.failure)))
     elif view.result and {view.result.first.id, view.result.second.id} <= documents.keys():
@@ -54,13 +60,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
         )
         others = [each for each in documents if each != first]
         second = st.selectbox(words("compare.second"), others, format_func=title)
-        language = st.selectbox(
-            words("summary.language"),
-            SUPPORTED,
-            index=SUPPORTED.index(words.code) if words.code in LANGUAGES else 0,
-            format_func=native,
-            key="compared-language",
-        )
+        language = language_choice(words, key="compared-language")
         if st.button(words("compare.start"), type="primary"):
 
             def work(cancelled: Cancelled) -> Iterator[Stage | Piece | Comparison]:
@@ -72,18 +72,6 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
                 before.stop()
             st.session_state["comparing"] = Job(work).start()
             st.rerun()
-
-
-@st.fragment(run_every=REFRESH_S)
-def _live(words: Words, job: Job[Comparison]) -> None:
-    """Draw how far a comparison is; only this part of the page is drawn again."""
-    view = job.view
-    if view.over:
-        st.rerun()
-    stage = view.stage
-    share = stage.done / stage.total if stage and stage.total else 0.0
-    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
-    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
 
 
 def _draw(words: Words, found: Comparison) -> None:

@@ -10,13 +10,17 @@ from typing import Any
 import streamlit as st
 
 from assistant.errors import QuipuError, UnknownDocument, UnreadableDocument
+from assistant.languages import SUPPORTED
 from assistant.types import Citation, Document
+from assistant.working import Job
 from ingest.drawing import DRAWN, draw_page
 from ui.page.desk import Desk
+from ui.page.words import Words, native
 
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
+REFRESH_S = 0.7  # between two looks at work that goes on
 HEIGHT = 560  # pixels of a conversation and of a page beside it; each scrolls
 BLOCKS = 28  # of a bar
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
@@ -62,6 +66,32 @@ def bar(parts: Sequence[Part], whole: float) -> str:
         blocks += f":{part.colour}[{'█' * width}]" if width else ""
     legend = " · ".join(f":{part.colour}[■] {plain(part.label)}" for part in parts)
     return f"{blocks}{'░' * left}\n\n{legend}"
+
+
+def language_choice(words: Words, *, key: str) -> str:
+    """Draw the choice of the language that points are written in; the page's is the first."""
+    chosen = st.selectbox(
+        words("summary.language"),
+        SUPPORTED,
+        index=SUPPORTED.index(words.code),
+        key=f"{key}-{words.code}",
+        format_func=native,
+    )
+    return str(chosen)
+
+
+@st.fragment(run_every=REFRESH_S)
+def going_on(words: Words, job: Job[Any]) -> None:
+    """Draw how far work is and what was written; only this part of the page is drawn again."""
+    view = job.view
+    if view.over:
+        st.rerun()
+    stage = view.stage
+    share = stage.done / stage.total if stage and stage.total else 0.0
+    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
+    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
+    if view.text:
+        st.markdown(plain(view.text))
 
 
 def source(desk: Desk, citation: Citation, language: str, *, key: str) -> None:

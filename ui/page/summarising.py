@@ -5,17 +5,23 @@ from typing import Final
 
 import streamlit as st
 
-from assistant.languages import SUPPORTED
 from assistant.prompting import phrases
 from assistant.summarizing import Length, head, markdown
 from assistant.types import Document, Point, Summary
 from assistant.working import Job
 from ui.exporting import summary_docx
 from ui.page.desk import Desk
-from ui.page.showing import chosen_page, labels, page_button, plain, shorten
-from ui.page.words import LANGUAGES, Words, native
+from ui.page.showing import (
+    chosen_page,
+    going_on,
+    labels,
+    language_choice,
+    page_button,
+    plain,
+    shorten,
+)
+from ui.page.words import Words, native
 
-REFRESH_S: Final = 0.7
 TITLE_CHARS: Final = 34
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -32,7 +38,7 @@ def show(desk: Desk) -> None:
     _earlier(words, kept)
     job: Job[Summary] | None = st.session_state.get("summarising")
     if job is not None and not job.view.over:
-        _live(words, job)
+        going_on(words, job)
         return
     if job is not None:
         _end(words, job)
@@ -58,12 +64,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
             key="summarised",
             format_func=labels([*documents.values()]).__getitem__,
         )
-        language = st.selectbox(
-            words("summary.language"),
-            SUPPORTED,
-            index=SUPPORTED.index(words.code) if words.code in LANGUAGES else 0,
-            format_func=native,
-        )
+        language = language_choice(words, key="summary-language")
         length = st.selectbox(
             words("summary.length"),
             list(Length),
@@ -76,19 +77,6 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
             )
             st.session_state.pop("summary", None)
             st.rerun()
-
-
-@st.fragment(run_every=REFRESH_S)
-def _live(words: Words, job: Job[Summary]) -> None:
-    """Draw a summary while it is written; only this part of the page is drawn again."""
-    view = job.view
-    if view.over:
-        st.rerun()
-    stage = view.stage
-    share = stage.done / max(1, stage.total) if stage else 0.0
-    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
-    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
-    st.markdown(plain(view.text))
 
 
 def _end(words: Words, job: Job[Summary]) -> None:
