@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from assistant import languages
 from assistant.answering import Answerer, Reply, Run
@@ -35,6 +35,7 @@ from assistant.types import (
     Comparison,
     ContextMode,
     ContextPlan,
+    Document,
     Filters,
     Message,
     Passage,
@@ -48,7 +49,7 @@ from assistant.types import (
 
 REWRITE_TOKENS: Final = 80
 
-Event: TypeAlias = Stage | Piece | Answer | Summary
+ABOUT_PASSAGES: Final = 12  # found for the focus of a summary: the sections they stand in are read
 
 
 class Assistant:
@@ -80,7 +81,7 @@ class Assistant:
         filters: Filters = NO_FILTERS,
         wish: Wish = NO_WISH,
         cancelled: Cancelled = never,
-    ) -> Iterator[Event]:
+    ) -> Iterator[Stage | Piece | Answer]:
         """Yield what happens: stages, pieces of the answer's text, and last the `Answer`.
 
         Args:
@@ -198,19 +199,23 @@ class Assistant:
         *,
         language: str | None = None,
         length: Length = Length.MEDIUM,
+        focus: str = "",
         cancelled: Cancelled = never,
-    ) -> Iterator[Event]:
+    ) -> Iterator[Stage | Piece | Summary]:
         """Yield stages and pieces, and last the `Summary` of the whole document.
 
         Args:
             document: id, title or file name.
             language: of the summary; None takes the document's.
+            focus: what the summary keeps to, in any language; only those parts of a long document
+                are read in which the search finds something about it.
 
         Raises:
             UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
         """
         found = self._store.document(document)
         wanted = languages.check(language) if language else found.language
+        focus = focus.strip()
         with self._queue.ticket() as ticket:
             yield from waiting(ticket, cancelled)
             yield Stage(StageName.LOADING)
@@ -218,7 +223,7 @@ class Assistant:
             summarizer = Summarizer(
                 self._model, self._store, self._reader, notes, ticket, cancelled
             )
-            yield from summarizer.summarize(found, wanted, length)
+            yield from summarizer.summarize(found, wanted, length, focus, self._about(found, focus))
 
     def compare(
         self,
@@ -249,8 +254,10 @@ class Assistant:
             )
             yield from comparer.compare(one, other, wanted)
 
-    def translate(self, citation: Citation, language: str, *, cancelled: Cancelled = never) -> str:
-        """Return the quote of a citation in another language; it is kept with its document.
+    def translate(
+        self, citation: Citation, language: str, *, cancelled: Cancelled = never
+    ) -> Iterator[Stage | str]:
+        """Yield stages, and last a citation's quote in another language, kept with its document.
 
         The quote is as it was when it is in the language, or cannot be brought into it.
 
@@ -260,11 +267,12 @@ class Assistant:
         wanted = languages.check(language)
         document = self._store.document(citation.document_id)
         if languages.identify(citation.quote) == wanted:
-            return citation.quote
+            yield citation.quote
+            return
         with self._queue.ticket() as ticket:
-            for _ in waiting(ticket, cancelled):
-                pass
-            return self._note_taker().translated(document, citation.quote, wanted, cancelled)
+            yield from waiting(ticket, cancelled)
+            yield Stage(StageName.TRANSLATING)
+            yield self._note_taker().translated(document, citation.quote, wanted, cancelled)
 
     def suggest(
         self, document: str, *, language: str | None = None, cancelled: Cancelled = never
@@ -341,6 +349,14 @@ class Assistant:
         if not left:
             raise NothingLeft
         return Asked(question, asked_in, wanted, left, tuple(history), filters)
+
+    def _about(self, document: Document, focus: str) -> frozenset[int] | None:
+        """Return the ordinals of the chunks that a search for the focus finds; None without one."""
+        if not focus:
+            return None
+        asked = self._asked(focus, None, [document.id], (), NO_FILTERS)
+        found = self._gatherer.search(asked, ABOUT_PASSAGES)
+        return frozenset(passage.chunk.ordinal for passage in found)
 
     def _note_taker(self) -> NoteTaker:
         return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)

@@ -22,11 +22,10 @@ from assistant.types import (
     Message,
     Piece,
     Stage,
-    Summary,
     Turn,
     TurnState,
 )
-from assistant.working import Job, View
+from assistant.working import Job, Jobs, View
 
 TITLE_CHARS: Final = 60
 
@@ -37,7 +36,7 @@ class Conversations:
     def __init__(self, assistant: Assistant, store: ConversationStore) -> None:
         self._assistant = assistant
         self._store = store
-        self._jobs: dict[str, Job[Answer]] = {}  # conversation -> the last of this process
+        self._jobs: Jobs[str, Answer] = Jobs()  # by conversation
         self._lock = threading.Lock()
 
     def every(self) -> list[Conversation]:
@@ -65,8 +64,7 @@ class Conversations:
 
     def job(self, conversation: str) -> Job[Answer] | None:
         """Return the answer that is being worked out, if there is one."""
-        job = self._jobs.get(conversation)
-        return None if job is None or job.view.over else job
+        return self._jobs.running.get(conversation)
 
     def ask(
         self,
@@ -100,8 +98,7 @@ class Conversations:
                 partial(self._answer, turn, _history(before)),
                 partial(self._keep, conversation.id, turn),
             )
-            self._jobs[conversation.id] = job
-        return job.start()
+            return self._jobs.start(conversation.id, job)
 
     def rename(self, conversation: str, title: str) -> None:
         kept = next(each for each in self.every() if each.id == conversation)
@@ -109,24 +106,29 @@ class Conversations:
 
     def remove(self, conversation: str) -> None:
         """Forget a conversation; what is being answered in it is stopped."""
-        if job := self.job(conversation):
-            job.stop()
-            job.wait()
+        self._jobs.end([conversation])
         self._store.remove_conversation(conversation)
+
+    def drop(self, document: str) -> None:
+        """Stop all answers that may be read out of a document."""
+        asked = {each: self._store.turns(each)[-1].documents for each in self._jobs.running}
+        self._jobs.end([each for each, of in asked.items() if not of or document in of])
+
+    def stop(self) -> None:
+        """Let all answers that are being worked out end as soon as they can."""
+        self._jobs.end(self._jobs.running, 0.0)
 
     def _answer(
         self, turn: Turn, history: Sequence[Message], cancelled: Cancelled
     ) -> Iterator[Stage | Piece | Answer]:
-        for event in self._assistant.ask(
+        return self._assistant.ask(
             turn.question,
             language=turn.language or None,
             documents=turn.documents,
             filters=turn.filters,
             history=history,
             cancelled=cancelled,
-        ):
-            assert not isinstance(event, Summary)
-            yield event
+        )
 
     def _keep(self, conversation: str, turn: Turn, view: View[Answer]) -> None:
         if view.result is not None:
@@ -134,7 +136,7 @@ class Conversations:
         else:
             state = TurnState.STOPPED if view.stopped else TurnState.FAILED
         text = view.result.text if view.result else view.text
-        failure = view.error.failure if view.error else None
+        failure = view.error.notice if view.error else None
         self._store.put_turn(
             conversation,
             replace(turn, state=state, text=text, answer=view.result, failure=failure),

@@ -38,23 +38,50 @@ The text of each is one sentence for the reader that says what to do next.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Failure:
-    """What an error says, for those who keep it or say it in another language.
+class Notice:
+    """What an error or a remark says, for those who keep it or say it in another language.
 
     Attributes:
-        kind: name of the error's class.
+        kind: name of the error's class, or of the remark.
         text: the sentence, in English.
-        facts: what stands in it: names, numbers, reasons.
+        facts: what stands in it: names, numbers, members of `Why`.
     """
 
     kind: str
     text: str
-    facts: dict[str, str | int | float]
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+
+
+class Why(StrEnum):
+    """Reasons and units that stand in notices, as they read in English."""
+
+    NO_PERMISSION = "there is no permission to open it"
+    NO_FOLDER_PERMISSION = "there is no permission to open the folder"
+    DEVICE = "it is a device or a pipe"
+    SLOW = "it was not read in the time that one file may take"
+    TOO_MUCH = "it needs more memory or time than one file may use"
+    BROKE = "its reader broke down"
+    NOT_DRAWN = "the page cannot be drawn"
+    NO_BYTES = "the file has no bytes"
+    NO_WORDS = "nothing but pictures or white space was found"
+    PICTURES = "no page has text: recognise it with an OCR program and add the result"
+    SCANNED = "scanned"
+    NO_TEXT = "empty or a picture"
+    LITTLE_TEXT = "hardly any text"
+    GARBLED = "its letters cannot be told"
+    DRAWN_TEXT = "its letters are drawings"
+    DAMAGED = "damaged"
+    MEGABYTES = "MB"
+    PAGES = "pages"
+    CHARACTERS = "characters"
+    PARTS = "parts"
+    TIMES = "times its size inside"
 
 
 class QuipuError(Exception):
@@ -62,7 +89,7 @@ class QuipuError(Exception):
 
     def __init__(self, text: str = "", **facts: str | int | float) -> None:
         super().__init__(text)
-        self.failure = Failure(type(self).__name__, text, facts)
+        self.notice = Notice(type(self).__name__, text, facts)
 
 
 class UsageError(QuipuError):
@@ -147,7 +174,7 @@ class UnsupportedFile(DocumentError):
 
 
 class UnreadableDocument(DocumentError):
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: Why | str) -> None:
         super().__init__(f"{path.name}: cannot be read ({reason}).", name=path.name, reason=reason)
 
 
@@ -160,16 +187,17 @@ class EncryptedDocument(DocumentError):
 
 
 class EmptyDocument(DocumentError):
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: Why) -> None:
         super().__init__(f"{path.name}: holds no text ({reason}).", name=path.name, reason=reason)
 
 
 class DocumentTooLarge(DocumentError):
-    def __init__(self, path: Path, what: str, limit: str) -> None:
+    def __init__(self, path: Path, count: int, unit: Why, limit: int) -> None:
         super().__init__(
-            f"{path.name}: has {what}, the limit is {limit}: split it and add parts.",
+            f"{path.name}: has {count:,} {unit}, the limit is {limit:,}: split it and add parts.",
             name=path.name,
-            what=what,
+            count=count,
+            unit=unit,
             limit=limit,
         )
 

@@ -1,49 +1,69 @@
-"""Summaries that are kept, and those that are being written now. Knows no screen."""
+"""Works that are kept, such as summaries, and those that are being written now. Knows no screen."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
-from assistant.assistant import Assistant
-from assistant.protocols import Cancelled, SummaryStore
-from assistant.summarizing import Length
-from assistant.types import Answer, Piece, Stage, Summary
-from assistant.working import Job, View
+from assistant.protocols import Cancelled, WorkStore
+from assistant.types import Piece, Stage
+from assistant.working import Job, Jobs, View
 
 
-class Summaries:
-    """The summaries of one library; each is written beside everything else."""
+class Order(Protocol):
+    """What a work is written for; may be the key of a mapping."""
 
-    def __init__(self, assistant: Assistant, store: SummaryStore) -> None:
-        self._assistant = assistant
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Ids of the documents that are read for it."""
+        ...
+
+
+K = TypeVar("K", bound=Order)
+R = TypeVar("R")
+
+
+class Works(Generic[K, R]):
+    """The works of one kind about one library; each is written beside everything else."""
+
+    def __init__(
+        self,
+        write: Callable[[K, Cancelled], Iterator[Stage | Piece | R]],
+        store: WorkStore[R],
+    ) -> None:
+        self._write = write
         self._store = store
-        self._jobs: dict[tuple[str, str, Length], Job[Summary]] = {}
+        self._jobs: Jobs[K, R] = Jobs()
         self._lock = threading.Lock()
 
-    def every(self) -> list[Summary]:
-        """Return the last summary of each document, language and length, the newest first."""
-        return self._store.summaries()
+    def every(self) -> list[R]:
+        """Return the last work of each order, the newest first."""
+        return self._store.every()
 
-    def want(self, document: str, language: str, length: Length) -> Job[Summary]:
-        """Let a document be summarised, unless that goes on already.
+    def want(self, order: K) -> Job[R]:
+        """Let a work be written, unless that goes on already."""
 
-        Args:
-            document: its id.
-        """
-        key = (document, language, length)
-
-        def work(cancelled: Cancelled) -> Iterator[Stage | Piece | Summary]:
-            for event in self._assistant.summarize(
-                document, language=language, length=length, cancelled=cancelled
-            ):
-                assert not isinstance(event, Answer)
-                yield event
-
-        def keep(view: View[Summary]) -> None:
-            if view.result:
-                self._store.put_summary(view.result)
+        def keep(view: View[R]) -> None:
+            if view.result is not None:
+                self._store.put(view.result)
 
         with self._lock:
-            job = self._jobs.get(key)
-            if job is None or job.view.over:
-                job = self._jobs[key] = Job(work, keep).start()
-            return job
+            if (job := self.running.get(order)) is not None:
+                return job
+            return self._jobs.start(order, Job(lambda stop: self._write(order, stop), keep))
+
+    def last(self, order: K) -> Job[R] | None:
+        """Return the last writing for an order since the program began, if there was one."""
+        return self._jobs.last(order)
+
+    @property
+    def running(self) -> dict[K, Job[R]]:
+        """Order -> job, of all that are being written."""
+        return self._jobs.running
+
+    def drop(self, document: str) -> None:
+        """Stop what is being written about a document."""
+        self._jobs.end([order for order in self.running if document in order.documents])
+
+    def stop(self) -> None:
+        """Let everything that is being written end as soon as it can."""
+        self._jobs.end(self.running, 0.0)

@@ -57,10 +57,19 @@ class NoteTaker:
         return self._store.kept(document.id, key) is not None
 
     def take(
-        self, document: Document, section: Section, points: int, cancelled: Cancelled
+        self,
+        document: Document,
+        section: Section,
+        points: int,
+        cancelled: Cancelled,
+        focus: str = "",
     ) -> tuple[Point, ...]:
-        """Return so many points of a section, in the document's language."""
-        messages = _asking(document, section, points)
+        """Return so many points of a section, in the document's language.
+
+        Args:
+            focus: what they keep to.
+        """
+        messages = _asking(document, section, points, focus)
         read = self.see(document, section)
         return self.points(document, section.chunks, messages, points, cancelled, read)
 
@@ -145,10 +154,10 @@ class NoteTaker:
         return f"summary:{self._model.name}:{digest}"
 
 
-def _asking(document: Document, section: Section, points: int) -> list[Message]:
+def _asking(document: Document, section: Section, points: int, focus: str = "") -> list[Message]:
     head = section_head(document, section.title)
     text = reading_text(head, [chunk_text(chunk) for chunk in section.chunks])
-    return summary_messages(text, document.language, points=points + ASKED_MORE)
+    return summary_messages(text, document.language, points=points + ASKED_MORE, focus=focus)
 
 
 def _statements(reply: str) -> list[str]:

@@ -1,15 +1,12 @@
 """Documents that are read beside everything else, one after the other. Knows no screen."""
 
-import time
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Protocol
 
-from assistant.errors import Failure
+from assistant.errors import Notice
 from assistant.protocols import Cancelled
 from assistant.types import Stage, StageName
 from assistant.working import Line
-
-STOPPED_S: Final = 60.0  # within which a reading that is stopped ends
 
 
 class Prepare(Protocol):
@@ -34,11 +31,12 @@ class Preparer:
 
     def drop(self, document_id: str) -> None:
         """Let a document not be read, or no further; return once that is so."""
-        self._line.stop(document_id)
-        end = time.monotonic() + STOPPED_S
-        while document_id in self.stages and time.monotonic() < end:
-            time.sleep(0.02)
+        self._line.end([document_id])
         self._line.forget(document_id)
+
+    def stop(self) -> None:
+        """Read no further, as soon as that can be."""
+        self._line.end(self.stages, 0.0)
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -46,6 +44,6 @@ class Preparer:
         return self._line.progress
 
     @property
-    def failures(self) -> dict[str, Failure]:
+    def failures(self) -> dict[str, Notice]:
         """Document id -> why it could not be read."""
         return self._line.failures

@@ -48,6 +48,7 @@ class Phrases:
         not_found: what is said when the documents do not hold the answer.
         summarise: last instruction of a summary of `{points}` points.
         overview: last instruction of a summary of summaries.
+        focus: what is added to both when a summary keeps to `{focus}`.
         reply_start: how a reply begins when the model has to be kept in the language.
     """
 
@@ -56,6 +57,7 @@ class Phrases:
     not_found: str
     summarise: str
     overview: str
+    focus: str
     reply_start: str
     page: str
     overview_title: str
@@ -70,6 +72,7 @@ PHRASES: Final = {
         "full sentence with its figures.",
         overview="List in English the {points} most important facts of all this, from the first "
         "chapter to the last, each in one full sentence with its figures.",
+        focus="Only facts about: {focus}.",
         reply_start="According to the text,",
         page="p.",
         overview_title="Summary",
@@ -82,6 +85,7 @@ PHRASES: Final = {
         "uno en una frase completa con sus cifras.",
         overview="Enumera en español los {points} hechos más importantes de todo esto, del "
         "primer capítulo al último, cada uno en una frase completa con sus cifras.",
+        focus="Solo hechos sobre: {focus}.",
         reply_start="Según el texto,",
         page="pág.",
         overview_title="Resumen",
@@ -94,6 +98,7 @@ PHRASES: Final = {
         "chacun en une phrase complète avec ses chiffres.",
         overview="Énumère en français les {points} faits les plus importants de tout cela, du "
         "premier au dernier chapitre, chacun en une phrase complète avec ses chiffres.",
+        focus="Uniquement des faits sur : {focus}.",
         reply_start="Selon le texte,",
         page="p.",
         overview_title="Résumé",
@@ -106,6 +111,7 @@ PHRASES: Final = {
         "einem ganzen Satz mit ihren Zahlen.",
         overview="Nenne auf Deutsch die {points} wichtigsten Tatsachen von all dem, vom ersten "
         "bis zum letzten Kapitel, jede in einem ganzen Satz mit ihren Zahlen.",
+        focus="Nur Tatsachen über: {focus}.",
         reply_start="Laut dem Text",
         page="S.",
         overview_title="Zusammenfassung",
@@ -118,6 +124,7 @@ PHRASES: Final = {
         "in una frase completa con le sue cifre.",
         overview="Elenca in italiano i {points} fatti più importanti di tutto questo, dal primo "
         "capitolo all'ultimo, ciascuno in una frase completa con le sue cifre.",
+        focus="Solo fatti su: {focus}.",
         reply_start="Secondo il testo,",
         page="p.",
         overview_title="Riassunto",
@@ -130,6 +137,7 @@ PHRASES: Final = {
         "um numa frase completa com os seus números.",
         overview="Enumera em português os {points} factos mais importantes de tudo isto, do "
         "primeiro ao último capítulo, cada um numa frase completa com os seus números.",
+        focus="Apenas factos sobre: {focus}.",
         reply_start="Segundo o texto,",
         page="p.",
         overview_title="Resumo",
@@ -142,6 +150,7 @@ PHRASES: Final = {
         "में, अपने आँकड़ों के साथ।",
         overview="पहले अध्याय से अंतिम तक, इस सब के {points} सबसे महत्वपूर्ण तथ्य हिन्दी में "
         "गिनाओ, हर एक पूरे वाक्य में, अपने आँकड़ों के साथ।",
+        focus="केवल इस बारे में तथ्य: {focus}।",
         reply_start="पाठ के अनुसार,",
         page="पृ.",
         overview_title="सारांश",
@@ -153,6 +162,7 @@ PHRASES: Final = {
         summarise="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของข้อความนี้เป็นภาษาไทย แต่ละข้อเป็นประโยคเต็มพร้อมตัวเลข",
         overview="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของทั้งหมดนี้ "
         "ตั้งแต่บทแรกถึงบทสุดท้าย เป็นภาษาไทย แต่ละข้อเป็นประโยคเต็มพร้อมตัวเลข",
+        focus="เฉพาะข้อเท็จจริงเกี่ยวกับ: {focus}",
         reply_start="ตามข้อความ",
         page="หน้า",
         overview_title="สรุป",
@@ -171,6 +181,7 @@ def phrases(language: str) -> Phrases:
         not_found=base.not_found,
         summarise=base.summarise.replace("English", name),
         overview=base.overview.replace("English", name),
+        focus=base.focus,
         reply_start="",
         page=base.page,
         overview_title=base.overview_title,
@@ -198,7 +209,8 @@ def passage_text(passage: Passage) -> str:
 
 def section_head(document: Document, title: str) -> str:
     """Return what stands before the chunks of a section that is read by itself."""
-    return f"{document.title}: {title}\n\n" if title else f"{document.title}\n\n"
+    name = document.title_read
+    return f"{name}: {title}\n\n" if title else f"{name}\n\n"
 
 
 def chunk_text(chunk: Chunk) -> str:
@@ -278,20 +290,33 @@ def rewrite_messages(question: str, history: Sequence[Message]) -> list[Message]
     ]
 
 
-def summary_messages(text: str, language: str, *, points: int) -> list[Message]:
+def summary_messages(text: str, language: str, *, points: int, focus: str = "") -> list[Message]:
     """Return the conversation that asks for the points of a part of a document.
 
     It begins as `ask_messages` does, so that a part is read once for both.
+
+    Args:
+        focus: what they keep to.
     """
-    order = phrases(language).summarise.format(points=points)
+    order = _focused(phrases(language).summarise.format(points=points), language, focus)
     return [Message(Role.SYSTEM, text), Message(Role.USER, order)]
 
 
-def overview_messages(parts: Sequence[str], language: str, *, points: int) -> list[Message]:
-    """Return the conversation that asks for the main points among those of all parts."""
-    order = phrases(language).overview.format(points=points)
+def overview_messages(
+    parts: Sequence[str], language: str, *, points: int, focus: str = ""
+) -> list[Message]:
+    """Return the conversation that asks for the main points among those of all parts.
+
+    Args:
+        focus: what they keep to.
+    """
+    order = _focused(phrases(language).overview.format(points=points), language, focus)
     text = "\n\n".join(parts)
     return [Message(Role.SYSTEM, SUMMARY_RULES), Message(Role.USER, f"{text}\n\n---\n{order}")]
+
+
+def _focused(order: str, language: str, focus: str) -> str:
+    return f"{order} {phrases(language).focus.format(focus=focus)}" if focus else order
 
 
 def same_messages(one: str, other: str) -> list[Message]:

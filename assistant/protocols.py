@@ -1,7 +1,7 @@
 """Contracts between the assistant and what it is built from. Small, and no library's types."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from assistant.types import (
     Choice,
@@ -17,12 +17,12 @@ from assistant.types import (
     Passage,
     Reading,
     Speeds,
-    Summary,
     Tokens,
     Turn,
     Vector,
 )
 
+R = TypeVar("R")
 Count: TypeAlias = Callable[[str], int]  # text -> tokens
 Cancelled: TypeAlias = Callable[[], bool]
 PrefillReport: TypeAlias = Callable[[int, int], None]  # tokens read, tokens to read
@@ -249,7 +249,7 @@ class Store(Protocol):
         ...
 
     def keep(self, document_id: str, key: str, text: str) -> None:
-        """Keep a text until the document is removed."""
+        """Keep a text until the document is removed; nothing when it is gone already."""
         ...
 
 
@@ -275,14 +275,16 @@ class ConversationStore(Protocol):
         ...
 
 
-class SummaryStore(Protocol):
-    """The last summary of each document, language and length."""
+class WorkStore(Protocol[R]):
+    """Works of one kind, such as summaries, kept for another day."""
 
-    def summaries(self) -> list[Summary]:
+    def every(self) -> list[R]:
         """Return all, the newest first."""
         ...
 
-    def put_summary(self, summary: Summary) -> None: ...
+    def put(self, work: R) -> None:
+        """Keep it in the place of one like it; nothing when a document of it is gone."""
+        ...
 
 
 class Shelf(Protocol):

@@ -1,12 +1,13 @@
 """A whole document summarised: in one pass when it fits, else section by section.
 
 Every part of the text is read, except lists of contents, terms or sources, which are named as left
-out. The points of each section are written in the document's language and then translated, so
-that a summary in another language reads nothing again.
+out; with a focus, the sections of a long text in which a search finds something about it. The
+points of each section are written in the document's language and then translated, so that a
+summary in another language reads nothing again.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -64,13 +65,22 @@ class Summarizer:
         self._cancelled = cancelled
 
     def summarize(
-        self, document: Document, language: str, length: Length
+        self,
+        document: Document,
+        language: str,
+        length: Length,
+        focus: str = "",
+        about: Collection[int] | None = None,
     ) -> Iterator[Stage | Piece | Summary]:
         """Yield stages, the text of each part once it is whole, and last the summary.
 
         Others who wait go between two parts.
+
+        Args:
+            focus: what the summary keeps to.
+            about: ordinals of the chunks that are about it; None when all are.
         """
-        parts = self._parts(document)
+        parts = self._parts(document, about)
         whole = len(parts) == 1
         per_section, per_whole = POINTS[length]
         written = self._notes.written
@@ -80,7 +90,7 @@ class Summarizer:
             yield from waiting(self._ticket, self._cancelled)
             yield self._stage(part, len(told), len(parts))
             points = per_whole if whole else per_section
-            found.append(self._notes.take(document, part, points, self._cancelled))
+            found.append(self._notes.take(document, part, points, self._cancelled, focus))
             translated = self._translated(found[-1], document, language)
             told.append(SectionSummary(part.title, part.pages, translated))
             text = f"{listed(translated, language)}\n"
@@ -90,7 +100,7 @@ class Summarizer:
         if not whole:
             yield from waiting(self._ticket, self._cancelled)
             yield Stage(StageName.SUMMARISING, len(parts), len(parts) + 1)
-            chosen = self._overview(document, parts, found, per_whole)
+            chosen = self._overview(document, parts, found, per_whole, focus)
             overview = self._translated(chosen, document, language)
             yield Piece(f"{phrases(language).overview_title}\n{listed(overview, language)}\n")
         yield Summary(
@@ -102,19 +112,25 @@ class Summarizer:
             plan=self._plan(document, parts),
             kept=self._notes.written == written,
             model=self._model.name,
+            focus=focus,
         )
 
     def _stage(self, part: Section, done: int, parts: int) -> Stage:
         return Stage(StageName.SUMMARISING, done, parts + (parts > 1), pages_text(part.pages))
 
-    def _parts(self, document: Document) -> list[Section]:
-        """Return the document as one part when it fits the window wisely, else its sections."""
+    def _parts(self, document: Document, about: Collection[int] | None) -> list[Section]:
+        """Return the document as one part when it fits the window wisely, else its sections.
+
+        Of sections, only those with chunks that it is about.
+        """
         found = self._reader.sections(document)
         whole = [chunk for section in found for chunk in section.chunks]
         one = Section(title_of(whole), tuple(whole))
         most = POINTS[Length.LONG][1] * TOKENS_PER_POINT + 8 * TEMPLATE_TOKENS
         fits = self._tokens(document, one) + most <= self._model.effective_tokens
-        return [one] if fits else found
+        if fits or about is None:
+            return [one] if fits else found
+        return [part for part in found if any(c.ordinal in about for c in part.chunks)] or found
 
     def _tokens(self, document: Document, part: Section) -> int:
         return sum(reading.seen_tokens for reading in self._notes.see(document, part))
@@ -125,6 +141,7 @@ class Summarizer:
         parts: Sequence[Section],
         found: Sequence[tuple[Point, ...]],
         points: int,
+        focus: str,
     ) -> tuple[Point, ...]:
         """Choose among the points of all parts, in rounds when they do not fit one window."""
         starts = [point.citation.char_start for few in found for point in few if point.citation]
@@ -136,7 +153,7 @@ class Summarizer:
         ]
 
         def chosen(texts: Sequence[str], points: int) -> tuple[Point, ...]:
-            messages = overview_messages(texts, document.language, points=points)
+            messages = overview_messages(texts, document.language, points=points, focus=focus)
             return self._notes.points(document, cited, messages, points, self._cancelled)
 
         room = self._model.effective_tokens // 2
@@ -183,11 +200,21 @@ class Summarizer:
 def markdown(summary: Summary) -> str:
     """Return the summary as a Markdown text with page references."""
     language = summary.language
-    lines = [f"# {harmless(summary.document.title)}", "", _items(summary.overview, language)]
+    lines = [f"# {harmless(title(summary))}", "", _items(summary.overview, language)]
     for section in summary.sections:
-        title = harmless(head(section, language))
-        lines += ["", f"## {title}", "", _items(section.points, language)]
+        lines += [
+            "",
+            f"## {harmless(head(section, language))}",
+            "",
+            _items(section.points, language),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def title(summary: Summary) -> str:
+    """Return the title of the document, with what the summary keeps to."""
+    focus = f": {summary.focus}" if summary.focus else ""
+    return f"{summary.document.title}{focus}"
 
 
 def _items(points: Sequence[Point], language: str) -> str:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import Failure
+from assistant.errors import Notice
 
 Vector: TypeAlias = NDArray[np.float32]  # (dim,), length one
 Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length one
@@ -47,7 +47,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Document:
-    """A document of the library; its id is the SHA-256 of the file's bytes."""
+    """A document of the library; its id is the SHA-256 of the file's bytes.
+
+    Attributes:
+        notes: what a reader must know of it, such as pages without text.
+        read_as: the title it came in with, when it was given another since.
+    """
 
     id: str
     title: str
@@ -57,7 +62,13 @@ class Document:
     word_count: int
     chunk_count: int
     added_at: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
+    read_as: str = ""
+
+    @property
+    def title_read(self) -> str:
+        """The title in what models read of it: another one would have them read it anew."""
+        return self.read_as or self.title
 
     @property
     def short_id(self) -> str:
@@ -441,7 +452,7 @@ class Turn:
     state: TurnState = TurnState.RUNNING
     text: str = ""
     answer: Answer | None = None
-    failure: Failure | None = None
+    failure: Notice | None = None
 
 
 @dataclass(frozen=True)
@@ -478,9 +489,24 @@ class SectionSummary:
 
 
 @dataclass(frozen=True)
+class SummaryOrder:
+    """What a summary is written for; see `Summary`."""
+
+    document: str
+    language: str
+    length: str
+    focus: str = ""
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        return (self.document,)
+
+
+@dataclass(frozen=True)
 class Summary:
     """Attributes:
     length: "short", "medium" or "long".
+    focus: what it keeps to; "" for all that the document says.
     overview: the points of the whole; for a document read in one pass, all there is.
     sections: in reading order; empty for a document read in one pass.
     plan: every page whose text was read, and those that only list contents, terms or sources.
@@ -495,6 +521,24 @@ class Summary:
     plan: ContextPlan
     kept: bool
     model: str
+    focus: str = ""
+
+    @property
+    def order(self) -> SummaryOrder:
+        return SummaryOrder(self.document.id, self.language, self.length, self.focus)
+
+
+@dataclass(frozen=True)
+class ComparisonOrder:
+    """What a comparison is written for: the ids of two documents, and a language."""
+
+    first: str
+    second: str
+    language: str
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        return (self.first, self.second)
 
 
 @dataclass(frozen=True)
@@ -515,6 +559,10 @@ class Comparison:
     only_first: tuple[Point, ...]
     only_second: tuple[Point, ...]
     model: str
+
+    @property
+    def order(self) -> ComparisonOrder:
+        return ComparisonOrder(self.first.id, self.second.id, self.language)
 
 
 class StageName(StrEnum):

@@ -3,10 +3,11 @@
 Imports backends where they are needed: the command line must answer `--help` without them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from assistant.assistant import Assistant
 from assistant.backends.chroma import ChromaIndex
@@ -14,17 +15,29 @@ from assistant.backends.conversations import ConversationTable
 from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
 from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
+from assistant.backends.works import ComparisonTable, SummaryTable
 from assistant.conversing import Conversations
 from assistant.errors import ModelNotInstalled, UnknownModel
-from assistant.keeping import Summaries
+from assistant.keeping import Works
 from assistant.models.catalogue import Role, load_catalogue
 from assistant.models.hardware import Machine, choose, is_busy, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
 from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
-from assistant.protocols import Embedder, LanguageModel, Reranker
+from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker
 from assistant.settings import Settings
-from assistant.types import Document, Message, Speeds
+from assistant.summarizing import Length
+from assistant.types import (
+    Comparison,
+    ComparisonOrder,
+    Document,
+    Message,
+    Piece,
+    Speeds,
+    Stage,
+    Summary,
+    SummaryOrder,
+)
 
 STARTER_EMBEDDER = "multilingual-e5-small"
 
@@ -39,7 +52,8 @@ class Workspace:
     assistant: Assistant
     preparer: Preparer
     conversations: Conversations
-    summaries: Summaries
+    summaries: Works[SummaryOrder, Summary]
+    comparisons: Works[ComparisonOrder, Comparison]
 
     @classmethod
     def of(
@@ -51,18 +65,61 @@ class Workspace:
     ) -> Self:
         """Return the parts with all that is built from them."""
         assistant = Assistant(model, embedder, library, reranker)
-        kept = ConversationTable(library.database)
         return cls(
             *(library, embedder, model, assistant),
             preparer=Preparer(assistant.prepare),
-            conversations=Conversations(assistant, kept),
-            summaries=Summaries(assistant, kept),
+            conversations=Conversations(assistant, ConversationTable(library.database)),
+            summaries=Works(partial(_summarize, assistant), SummaryTable(library)),
+            comparisons=Works(partial(_compare, assistant), ComparisonTable(library)),
         )
+
+    @property
+    def work(self) -> "tuple[BackgroundWork, ...]":
+        """What may go on beside."""
+        return (self.preparer, self.conversations, self.summaries, self.comparisons)
 
     def remove(self, document: Document) -> None:
         """Remove a document and every trace of it, when nobody reads it beside any more."""
-        self.preparer.drop(document.id)
+        for each in self.work:
+            each.drop(document.id)
         self.library.remove(document)
+
+    def stop(self) -> None:
+        """Let all that goes on beside end; what was written so far is kept."""
+        for each in self.work:
+            each.stop()
+
+
+class BackgroundWork(Protocol):
+    """Work of one kind that goes on beside."""
+
+    def drop(self, document: str) -> None:
+        """End what reads a document."""
+        ...
+
+    def stop(self) -> None:
+        """Let all of it end as soon as it can."""
+        ...
+
+
+def _summarize(
+    assistant: Assistant, order: SummaryOrder, cancelled: Cancelled
+) -> Iterator[Stage | Piece | Summary]:
+    return assistant.summarize(
+        order.document,
+        language=order.language,
+        length=Length(order.length),
+        focus=order.focus,
+        cancelled=cancelled,
+    )
+
+
+def _compare(
+    assistant: Assistant, order: ComparisonOrder, cancelled: Cancelled
+) -> Iterator[Stage | Piece | Comparison]:
+    yield from assistant.compare(
+        order.first, order.second, language=order.language, cancelled=cancelled
+    )
 
 
 def model_shelf(settings: Settings) -> ModelShelf:
@@ -132,8 +189,8 @@ def open_workspace(settings: Settings) -> Workspace:
 
 
 def chat_model(settings: Settings) -> LanguageModel:
-    """Return the chosen chat model, or the best installed one that fits into memory."""
-    installed = _chosen(settings, measure())
+    """Return the chat model, as `chosen_model` chooses it."""
+    installed = chosen_model(settings, measure())
     return LazyModel(installed.name, lambda: _load_model(installed, settings))
 
 
@@ -142,10 +199,15 @@ def snapshots(settings: Settings) -> Snapshots:
     return Snapshots(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
-def _chosen(settings: Settings, machine: Machine) -> InstalledModel:
+def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
+    """Return the chat model of the settings, else the preferred one, else the best that fits.
+
+    Raises:
+        ModelError: it is missing, cannot chat, or none fits.
+    """
     shelf = model_shelf(settings)
     if settings.model is None:
-        return choose(shelf.installed(), machine)
+        return shelf.preferred or choose(shelf.installed(), machine)
     found = shelf.find(settings.model)
     if found.entry.role is not Role.CHAT:
         raise UnknownModel(settings.model)

@@ -1,20 +1,25 @@
 """Work that goes on in a thread of its own while faces look at it. Knows no model and no screen."""
 
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from assistant.errors import Cancelled as Stopped
-from assistant.errors import Failure, QuipuError
+from assistant.errors import Notice, QuipuError
 from assistant.protocols import Cancelled
 from assistant.types import Piece, Stage
 
+K = TypeVar("K")
 P = TypeVar("P")
 R = TypeVar("R")
 
-BROKEN = "Something broke inside Quipu: ask again, and report it with what the terminal shows."
+ENDED_S: Final = 60.0  # within which a job that is stopped ends
+BROKEN: Final = (
+    "Something broke inside Quipu: ask again, and report it with what the terminal shows."
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,36 @@ class Job(Generic[R]):
                 self._view = replace(self._view, result=event)
 
 
+class Jobs(Generic[K, R]):
+    """The last job of each key."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[K, Job[R]] = {}
+
+    def start(self, key: K, job: Job[R]) -> Job[R]:
+        """Let a job go on as the last one of its key."""
+        self._jobs[key] = job
+        return job.start()
+
+    def last(self, key: K) -> Job[R] | None:
+        """Return the last job, whether or not it is over."""
+        return self._jobs.get(key)
+
+    @property
+    def running(self) -> dict[K, Job[R]]:
+        """Key -> job, of those that go on; the first that began is the first."""
+        return {key: job for key, job in [*self._jobs.items()] if not job.view.over}
+
+    def end(self, keys: Collection[K], seconds: float = ENDED_S) -> None:
+        """Stop jobs, and return when they are over, or so much time is."""
+        jobs = [job for key, job in self.running.items() if key in keys]
+        for job in jobs:
+            job.stop()
+        end = time.monotonic() + seconds
+        for job in jobs:
+            job.wait(max(0.0, end - time.monotonic()))
+
+
 class Line(Generic[P, R]):
     """Pieces of work of one kind, done one after the other in a thread; each has a key.
 
@@ -126,7 +161,7 @@ class Line(Generic[P, R]):
         self._lock = threading.Lock()
         self._progress: dict[str, P] = {}
         self._results: dict[str, R] = {}
-        self._failures: dict[str, Failure] = {}
+        self._failures: dict[str, Notice] = {}
         self._stopped: set[str] = set()
 
     @property
@@ -140,7 +175,7 @@ class Line(Generic[P, R]):
             return dict(self._results)
 
     @property
-    def failures(self) -> dict[str, Failure]:
+    def failures(self) -> dict[str, Notice]:
         with self._lock:
             return dict(self._failures)
 
@@ -165,6 +200,15 @@ class Line(Generic[P, R]):
         with self._lock:
             self._stopped.add(key)
 
+    def end(self, keys: Collection[str], seconds: float = ENDED_S) -> None:
+        """Stop pieces, and return when they are over, or so much time is."""
+        keys = [*keys]
+        for key in keys:
+            self.stop(key)
+        end = time.monotonic() + seconds
+        while self.progress.keys() & keys and time.monotonic() < end:
+            time.sleep(0.02)
+
     def forget(self, key: str) -> None:
         """Drop what came of a piece that is over."""
         with self._lock:
@@ -183,7 +227,7 @@ class Line(Generic[P, R]):
                 if not self._progress:
                     return  # whoever wants another one starts a new thread
 
-    def _done(self, key: str) -> tuple[R | None, Failure | None]:
+    def _done(self, key: str) -> tuple[R | None, Notice | None]:
         def report(now: P) -> None:
             with self._lock:
                 self._progress[key] = now
@@ -194,8 +238,8 @@ class Line(Generic[P, R]):
         except Stopped:
             pass
         except QuipuError as error:
-            return None, error.failure
+            return None, error.notice
         except Exception:
             traceback.print_exc()
-            return None, QuipuError(BROKEN).failure
+            return None, QuipuError(BROKEN).notice
         return None, None

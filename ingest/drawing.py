@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from assistant.errors import UnreadableDocument
+from assistant.errors import UnreadableDocument, Why
 from ingest.limited import CHILD, run_limited
 
 WIDTH: Final = 1000  # pixels
@@ -27,5 +27,5 @@ def draw_page(path: Path, number: int, *, width: int = WIDTH, marked: Sequence[s
         [*CHILD, "draw", str(path.absolute())], WALL_S, said=wanted.encode()
     )
     if returncode != 0 or not output:
-        raise UnreadableDocument(path, f"page {number} cannot be drawn")
+        raise UnreadableDocument(path, Why.NOT_DRAWN)
     return output

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.errors import Cancelled, DocumentError, EmptyDocument, Failure
+from assistant.errors import Cancelled, DocumentError, EmptyDocument, Notice, Why
 from assistant.protocols import Cancelled as CancelCheck
 from assistant.protocols import Embedder, Shelf, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
@@ -43,7 +43,7 @@ class Outcome:
     path: str
     status: Status
     document: Document | None = None
-    failure: Failure | None = None
+    failure: Notice | None = None
 
     @property
     def error(self) -> str:
@@ -133,7 +133,7 @@ def add(
         try:
             yield adder.add(path)
         except DocumentError as error:
-            yield Outcome(_printable(str(path)), Status.FAILED, failure=error.failure)
+            yield Outcome(_printable(str(path)), Status.FAILED, failure=error.notice)
 
 
 def sha256(path: Path) -> str:
@@ -194,7 +194,7 @@ class _Adder:
         cleaned = clean(reading.pages)
         text = DocumentText.of(cleaned.pages, cleaned.headings)
         if not text.text.strip():
-            raise EmptyDocument(path, _why_empty(reading))
+            raise EmptyDocument(path, Why.PICTURES if _notes(reading) else Why.NO_WORDS)
         document = self._describe(path, document_id, reading, cleaned, text)
         replaces = self._shelf.find_path(document.path) is not None
         chunks = chunk(document_id, text, self._embedder.counts)
@@ -223,7 +223,7 @@ class _Adder:
             word_count=len(text.text.split()),
             chunk_count=0,
             added_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            notes=(*reading.notes, *_notes(reading)),
+            notes=_notes(reading),
         )
 
     def _embed(self, path: Path, chunks: Sequence[Chunk], document: Document) -> None:
@@ -253,23 +253,18 @@ def _title(*candidates: str) -> str:
     return next((title[:200] for title in map(clean_line, candidates) if title), "")
 
 
-def _notes(reading: Reading) -> tuple[str, ...]:
+def _notes(reading: Reading) -> tuple[Notice, ...]:
     """Say which pages gave no text, so that nobody takes them for read."""
     without: dict[str, list[int]] = {}
     for page in reading.pages:
         if page.needs:
             without.setdefault(page.needs, []).append(page.number)
-    return tuple(
-        f"no text on {'page' if len(numbers) == 1 else 'pages'} {ranges(numbers)} ({reason})"
-        for reason, numbers in without.items()
-    )
+    return tuple(_without_text(ranges(pages), reason) for reason, pages in without.items())
 
 
-def _why_empty(reading: Reading) -> str:
-    notes = _notes(reading)
-    if notes:
-        return f"{'; '.join(notes)}: recognise its text with an OCR program and add the result"
-    return "nothing but pictures or white space was found"
+def _without_text(pages: str, reason: str) -> Notice:
+    text = f"no text on these pages: {pages} ({reason})"
+    return Notice("PagesWithoutText", text, {"pages": pages, "reason": reason})
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from docx.oxml.ns import qn
 from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
 
+from assistant.errors import Why
 from ingest.reading import Block, EncryptedError, RawPage, Reading, TooLargeError
 
 MAX_UNPACKED_BYTES = 500_000_000
@@ -42,6 +43,8 @@ def _check_package(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(8) == OLE_MAGIC:
             raise EncryptedError
+    size = path.stat().st_size
+    most = min(MAX_UNPACKED_BYTES, MAX_RATIO * size)
     with zipfile.ZipFile(path) as package:
         members = package.infolist()
         unpacked = 0
@@ -49,10 +52,10 @@ def _check_package(path: Path) -> None:
             with package.open(member) as data:  # declared sizes lie: count what comes out
                 while part := data.read(1 << 20):
                     unpacked += len(part)
-                    if unpacked > min(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size):
-                        raise TooLargeError("far more inside than its size", f"{MAX_RATIO} times")
+                    if unpacked > most:
+                        raise TooLargeError(unpacked // size, Why.TIMES, most // size)
     if len(members) > MAX_MEMBERS:
-        raise TooLargeError(f"{len(members):,} parts", f"{MAX_MEMBERS:,}")
+        raise TooLargeError(len(members), Why.PARTS, MAX_MEMBERS)
 
 
 def _unwrap(document: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pypdfium2
 from liteparse import LiteParse
 
+from assistant.errors import Why
 from ingest.reading import (
     MAX_PAGES,
     Block,
@@ -23,6 +24,10 @@ from ingest.reading import (
 
 EDGE = 0.13  # of the page's height: where running headers and footers stand, in TeX's classes too
 KINDS_LEFT_OUT = {"rule", "figure"}
+NEEDS = {  # in liteparse's words
+    "scanned": Why.SCANNED, "no-text": Why.NO_TEXT, "sparse-text": Why.LITTLE_TEXT,
+    "garbled": Why.GARBLED, "vector-text": Why.DRAWN_TEXT,
+}  # fmt: skip
 FEW_CHARS = 20  # a page with fewer holds no text worth finding
 
 
@@ -48,7 +53,7 @@ def _open_plainly(path: Path) -> tuple[list[str], str]:
         raise
     try:
         if len(document) > MAX_PAGES:
-            raise TooLargeError(f"{len(document):,} pages", f"{MAX_PAGES:,}")
+            raise TooLargeError(len(document), Why.PAGES, MAX_PAGES)
         labels = [document.get_page_label(index) for index in range(len(document))]
         return labels, str(document.get_metadata_value("Title") or "").strip()
     finally:
@@ -72,12 +77,13 @@ def _read_structure(path: Path) -> list[RawPage]:
 def _page(page: Any) -> RawPage:
     blocks = [_block(block, page.height) for block in page.blocks or []]
     blocks = [block for block in blocks if block.text.strip()]
-    reasons = list(page.complexity.reasons) if page.complexity else []
+    reasons = page.complexity.reasons if page.complexity else []
+    told = [NEEDS[reason] for reason in reasons if reason in NEEDS]
     few = sum(len(block.text) for block in blocks) < FEW_CHARS
     return RawPage(
         number=page.page_num,
         blocks=tuple(_header_apart(blocks, _header(page))),
-        needs=", ".join(reasons) if few else "",
+        needs=next(iter(told), Why.NO_TEXT) if few else "",
     )
 
 
@@ -139,9 +145,9 @@ def _plain_page(document: Any, index: int) -> RawPage:
     try:
         text = document[index].get_textpage().get_text_bounded()
     except pypdfium2.PdfiumError:
-        return RawPage(index + 1, (), needs="damaged")
+        return RawPage(index + 1, (), needs=Why.DAMAGED)
     paragraphs = [part for part in text.replace("\r\n", "\n").split("\n\n") if part.strip()]
-    needs = "" if len(text.strip()) >= FEW_CHARS else "no text, perhaps a scan"
+    needs = "" if len(text.strip()) >= FEW_CHARS else Why.NO_TEXT
     return RawPage(index + 1, tuple(Block(part) for part in paragraphs), needs=needs)
 
 

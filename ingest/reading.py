@@ -21,13 +21,14 @@ from assistant.errors import (
     MissingFile,
     UnreadableDocument,
     UnsupportedFile,
+    Why,
 )
 from ingest.limited import CHILD, MAX_CHARS, run_limited
 
-MAX_FILE_BYTES: Final = 200_000_000
+MB: Final = 1_000_000
+MAX_FILE_BYTES: Final = 200 * MB
 MAX_PAGES: Final = 5_000
 WALL_S: Final = 180.0
-TOO_MUCH: Final = "it needs more memory or time than one file may use"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Block:
 @dataclass(frozen=True)
 class RawPage:
     """Attributes:
-    needs: why there is little or no text ("scanned", ...), or "".
+    needs: why there is little or no text, see `Why`; "" when there is enough.
     """
 
     number: int
@@ -68,7 +69,6 @@ class Reading:
 
     pages: tuple[RawPage, ...]
     title: str = ""
-    notes: tuple[str, ...] = ()
 
 
 class EncryptedError(Exception):
@@ -76,7 +76,7 @@ class EncryptedError(Exception):
 
 
 class TooLargeError(Exception):
-    """A reader's word that the file exceeds a limit: (what it has, the limit)."""
+    """A reader's word that the file exceeds a limit: (how many, of what, the limit)."""
 
 
 Reader: TypeAlias = Callable[[Path], Reading]
@@ -107,8 +107,8 @@ def read(path: Path, *, wall_s: float = WALL_S) -> Reading:
     if returncode == 0:
         return _reading(path, json.loads(output))
     if time.monotonic() - started >= wall_s:
-        raise UnreadableDocument(path, f"it was not read within {wall_s:.0f} seconds")
-    raise UnreadableDocument(path, TOO_MUCH if returncode < 0 else "its reader broke down")
+        raise UnreadableDocument(path, Why.SLOW)
+    raise UnreadableDocument(path, Why.TOO_MUCH if returncode < 0 else Why.BROKE)
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise UnreadableDocument(path, "there is no permission to open it") from error
+        raise UnreadableDocument(path, Why.NO_PERMISSION) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingFile(path) from error
     except OSError as error:
@@ -128,18 +128,18 @@ def check(path: Path) -> None:
     """Raise the `DocumentError` that can be told without opening the file's format."""
     with file_errors(path):
         if path.is_dir():  # asked for only when its files could not be listed
-            raise UnreadableDocument(path, "there is no permission to open the folder")
+            raise UnreadableDocument(path, Why.NO_FOLDER_PERMISSION)
         size = path.stat().st_size
         if not path.is_file():
-            raise UnreadableDocument(path, "it is a device or a pipe")
+            raise UnreadableDocument(path, Why.DEVICE)
         with path.open("rb") as file:
             file.read(1)
     if path.suffix.lower() not in READERS:
         raise UnsupportedFile(path, sorted(READERS))
     if size == 0:
-        raise EmptyDocument(path, "the file has no bytes")
+        raise EmptyDocument(path, Why.NO_BYTES)
     if size > MAX_FILE_BYTES:
-        raise DocumentTooLarge(path, f"{size / 1e6:.0f} MB", f"{MAX_FILE_BYTES / 1e6:.0f} MB")
+        raise DocumentTooLarge(path, -(-size // MB), Why.MEGABYTES, MAX_FILE_BYTES // MB)
 
 
 def run_reader(path: Path) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def run_reader(path: Path) -> dict[str, Any]:
     except TooLargeError as error:
         return {"refused": "too large", "details": error.args}
     except (MemoryError, RecursionError):
-        return {"refused": "unreadable", "details": TOO_MUCH}
+        return {"refused": "unreadable", "details": Why.TOO_MUCH}
     except Exception as error:  # any parser may fail in any way on a stranger's file
         return {"refused": "unreadable", "details": _one_line(error)}
     return asdict(reading)
@@ -162,9 +162,9 @@ def run_reader(path: Path) -> dict[str, Any]:
 
 def _check_size(reading: Reading) -> None:
     if len(reading.pages) > MAX_PAGES:
-        raise TooLargeError(f"{len(reading.pages):,} pages", f"{MAX_PAGES:,}")
+        raise TooLargeError(len(reading.pages), Why.PAGES, MAX_PAGES)
     if (chars := sum(page.chars for page in reading.pages)) > MAX_CHARS:
-        raise TooLargeError(f"{chars:,} characters", f"{MAX_CHARS:,}")
+        raise TooLargeError(chars, Why.CHARACTERS, MAX_CHARS)
 
 
 def _reading(path: Path, value: dict[str, Any]) -> Reading:
@@ -172,14 +172,15 @@ def _reading(path: Path, value: dict[str, Any]) -> Reading:
         case "encrypted":
             raise EncryptedDocument(path)
         case "too large":
-            raise DocumentTooLarge(path, *value["details"])
+            count, unit, limit = value["details"]
+            raise DocumentTooLarge(path, count, Why(unit), limit)
         case "unreadable":
             raise UnreadableDocument(path, value["details"])
     pages = tuple(
         RawPage(**{**page, "blocks": tuple(Block(**block) for block in page["blocks"])})
         for page in value["pages"]
     )
-    return Reading(pages=pages, title=value["title"], notes=tuple(value["notes"]))
+    return Reading(pages=pages, title=value["title"])
 
 
 def _one_line(error: Exception) -> str:

@@ -108,7 +108,7 @@ def _command(
 
 
 def _add_models(commands: Commands) -> None:
-    group = commands.add_parser("models", help="list, pull, import and remove models")
+    group = commands.add_parser("models", help="list, pull, import, choose and remove models")
     inner = group.add_subparsers(required=True, metavar="ACTION")
     listing = _command(inner, "list", "models_list", "list the models", "quipu models list")
     listing.add_argument("--json", action="store_true")
@@ -118,6 +118,10 @@ def _add_models(commands: Commands) -> None:
         inner, "import", "models_import", "add a GGUF file you have", "quipu models import my.gguf"
     )
     bring.add_argument("file", type=Path, metavar="FILE")
+    use = _command(
+        inner, "use", "models_use", "let a chat model answer", "quipu models use llama-3.1-8b"
+    )
+    use.add_argument("name", metavar="NAME")
     remove = _command(
         inner, "remove", "models_remove", "remove a model", "quipu models remove mini-starter"
     )
@@ -227,6 +231,9 @@ def _add_asking(commands: Commands) -> None:
     summarize.add_argument("--lang", metavar="CODE", help="language of the summary")
     summarize.add_argument(
         "--length", choices=["short", "medium", "long"], default="medium", help="default: medium"
+    )
+    summarize.add_argument(
+        "--focus", metavar="TEXT", default="", help="what the summary keeps to, in any language"
     )
     summarize.add_argument("-o", "--output", type=Path, metavar="FILE", help="write Markdown here")
     summarize.add_argument("--json", action="store_true")

@@ -20,6 +20,7 @@ from assistant.types import (
     Comparison,
     ContextMode,
     ContextPlan,
+    Document,
     Filters,
     Message,
     Piece,
@@ -94,6 +95,13 @@ def models_import(options: argparse.Namespace) -> None:
     print(f"{model.name} is added: window {model.entry.trained_window_tokens:,} tokens.")
     if not model.entry.has_chat_template:
         print("It has no chat template: a base model, which continues text instead of answering.")
+
+
+def models_use(options: argparse.Namespace) -> None:
+    from assistant.wiring import model_shelf
+
+    model_shelf(settings_from(options)).prefer(options.name)
+    print(f"{options.name} answers from now on, where --model names no other.")
 
 
 def models_remove(options: argparse.Namespace) -> None:
@@ -217,7 +225,7 @@ def docs_list(options: argparse.Namespace) -> None:
 
     documents = open_library(settings_from(options)).documents()
     if options.json:
-        return _print_json([asdict(document) for document in documents])
+        return _print_json([_described(document) for document in documents])
     console.document_table(documents)
 
 
@@ -233,7 +241,7 @@ def docs_show(options: argparse.Namespace) -> None:
             raise UsageError(f"{document.title} has pages 1 to {len(pages)}: choose one of them.")
         print(texts[0])
     elif options.json:
-        _print_json({**asdict(document), "pages": [asdict(page) for page in pages]})
+        _print_json({**_described(document), "pages": [asdict(page) for page in pages]})
     else:
         console.document(document, library.document_text(document.id))
 
@@ -370,10 +378,11 @@ def _translations(
     """Return each quote in the answer's language; nothing when that was not asked for."""
     if not options.translate:
         return ()
-    return tuple(
-        assistant.translate(citation, answer.language, cancelled=cancelled)
-        for citation in answer.citations
-    )
+    translated = []
+    for citation in answer.citations:
+        *_, text = assistant.translate(citation, answer.language, cancelled=cancelled)
+        translated.append(str(text))
+    return tuple(translated)
 
 
 def summarize(options: argparse.Namespace) -> None:
@@ -386,6 +395,7 @@ def summarize(options: argparse.Namespace) -> None:
             options.document,
             language=options.lang,
             length=Length(options.length),
+            focus=options.focus,
             cancelled=stopped,
         )
         summary = _follow(events, quiet=options.json or options.output is not None)
@@ -504,8 +514,12 @@ def _outcome_json(outcome: Any) -> dict[str, Any]:
         "pages": document.page_count if document else None,
         "language": document.language if document else None,
         "error": outcome.error or None,
-        "notes": list(document.notes) if document else [],
+        "notes": _described(document)["notes"] if document else [],
     }
+
+
+def _described(document: Document) -> dict[str, Any]:
+    return {**asdict(document), "notes": [note.text for note in document.notes]}
 
 
 def _typed() -> str:

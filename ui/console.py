@@ -237,7 +237,7 @@ def outcome(result: Any) -> None:
     status = "already here" if result.status == "unchanged" else result.status.value
     print(f"{status:<10} {document.title} ({pages}, {document.language}, {document.short_id})")
     for note in document.notes:
-        print(f"           {note}")
+        print(f"           {note.text}")
 
 
 def document_table(documents: Sequence[Document]) -> None:
@@ -262,7 +262,7 @@ def document(found: Document, text: DocumentText) -> None:
     print(f"language   {found.language}\npages      {found.page_count}")
     print(f"words      {found.word_count:,}\nadded      {found.added_at}")
     for note in found.notes:
-        print(f"note       {note}")
+        print(f"note       {note.text}")
     for heading in text.headings:
         if heading.level <= 2:
             indent = "  " * heading.level

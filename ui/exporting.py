@@ -7,7 +7,7 @@ from typing import Any
 import docx
 
 from assistant.prompting import phrases
-from assistant.summarizing import harmless, head, with_page
+from assistant.summarizing import harmless, head, title, with_page
 from assistant.types import Comparison, Conversation, Point, Summary, Turn
 
 
@@ -47,7 +47,7 @@ def comparison_markdown(found: Comparison, heads: Sequence[str]) -> str:
 def summary_docx(summary: Summary) -> bytes:
     """Return a summary as a Word file."""
     document = docx.Document()
-    document.add_heading(summary.document.title, 0)
+    document.add_heading(title(summary), 0)
     language = summary.language
     _add(document, phrases(language).overview_title, summary.overview, language)
     for section in summary.sections:

@@ -1,23 +1,21 @@
-"""Conversations and summaries as rows of the library's database.
+"""Conversations as rows of the library's database.
 
-A removed document takes its summaries and what was said of it along: its sentences stand there.
+A removed document takes what was said of it along: its sentences stand there.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from assistant.backends.database import Connection, Database
-from assistant.types import Conversation, Summary, Turn, TurnState
+from assistant.types import Conversation, Turn, TurnState
 
 TURN: Final = TypeAdapter(Turn)
-SUMMARY: Final = TypeAdapter(Summary)
 
 
 class ConversationTable:
-    """A `ConversationStore` and a `SummaryStore`."""
+    """A `ConversationStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,21 +48,6 @@ class ConversationTable:
                 "SELECT 1 FROM conversations WHERE id = ?", (conversation,)
             ).fetchone():  # it may have been removed while this was answered
                 _put(db, conversation, turn)
-
-    def summaries(self) -> list[Summary]:
-        rows = self._database.rows("SELECT summary FROM summaries ORDER BY made_at DESC")
-        return [SUMMARY.validate_json(row["summary"]) for row in rows]
-
-    def put_summary(self, summary: Summary) -> None:
-        now = datetime.now(UTC).isoformat()
-        with self._database.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?, ?)",
-                (
-                    *(summary.document.id, summary.language, summary.length, now),
-                    SUMMARY.dump_json(summary).decode(),
-                ),
-            )
 
 
 def forget(db: Connection, document_id: str) -> None:

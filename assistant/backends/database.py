@@ -19,8 +19,7 @@ from filelock import FileLock, Timeout
 from assistant.errors import LibraryBusy, LibraryDamaged
 from assistant.locking import lock
 
-SCHEMA_VERSION = 2
-SCHEMA = """
+VERSION_1 = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
@@ -49,8 +48,7 @@ CREATE TABLE kept (
 CREATE VIRTUAL TABLE words USING fts5(
     text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
 """
-# What version 2 has more than version 1.
-CONVERSATIONS = """
+VERSION_2 = """
 CREATE TABLE conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, begun_at TEXT NOT NULL);
 CREATE TABLE turns (
@@ -68,6 +66,28 @@ CREATE TABLE summaries (
     summary TEXT NOT NULL,                 -- as JSON
     PRIMARY KEY (document_id, language, length));
 """
+VERSION_3 = """
+ALTER TABLE documents ADD COLUMN read_as TEXT NOT NULL DEFAULT '';
+UPDATE documents SET notes = (               -- a note is an object, not only its text
+    SELECT json_group_array(json_object('kind', '', 'text', value, 'facts', json('{}')))
+    FROM json_each(documents.notes));
+CREATE TABLE focused (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, length TEXT NOT NULL, focus TEXT NOT NULL, made_at TEXT NOT NULL,
+    summary TEXT NOT NULL,                 -- as JSON
+    PRIMARY KEY (document_id, language, length, focus));
+INSERT INTO focused SELECT document_id, language, length, '', made_at,
+    json_set(summary, '$.document.notes', json('[]')) FROM summaries;
+DROP TABLE summaries;
+ALTER TABLE focused RENAME TO summaries;
+CREATE TABLE comparisons (
+    first_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    second_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, made_at TEXT NOT NULL,
+    comparison TEXT NOT NULL,              -- as JSON
+    PRIMARY KEY (first_id, second_id, language));
+"""
+VERSIONS = (VERSION_1, VERSION_2, VERSION_3)  # each adds to the one before
 WRITE_WAIT_S = 120.0
 # How many rows hold a term; a view of `words` that each connection has for itself.
 TERMS = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)"
@@ -96,9 +116,9 @@ class Database:
             version = int(self.fact("schema_version") or 0)
         except sqlite3.DatabaseError as error:
             raise LibraryDamaged(folder, str(error)) from error
-        if version > SCHEMA_VERSION:
+        if version > len(VERSIONS):
             raise LibraryDamaged(folder, "it was made by a later version of Quipu")
-        if version < SCHEMA_VERSION:
+        if version < len(VERSIONS):
             self._bring_forward()
 
     def rows(self, query: str, *values: Any) -> list[Row]:
@@ -199,20 +219,20 @@ class Database:
             partial.unlink(missing_ok=True)
             db = sqlite3.connect(partial, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA + CONVERSATIONS)
-            db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+            db.executescript("".join(VERSIONS))
+            db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (len(VERSIONS),))
             db.close()
             partial.chmod(0o600)  # the log beside it will be like it
             partial.rename(self._file)
 
     def _bring_forward(self) -> None:
-        """Add what a library of version 1 lacks."""
+        """Add what a library of an earlier version lacks."""
         with self.writing() as db:
             (row,) = db.execute("SELECT value FROM facts WHERE key = 'schema_version'")
-            if row["value"] == "1":
-                for statement in CONVERSATIONS.split(";\n"):
+            for script in VERSIONS[int(row["value"]) :]:
+                for statement in script.split(";\n"):
                     db.execute(statement)
-                db.execute("UPDATE facts SET value = '2' WHERE key = 'schema_version'")
+            db.execute("UPDATE facts SET value = ? WHERE key = 'schema_version'", (len(VERSIONS),))
 
     def _is_there(self) -> bool:
         return self._file.exists() and self._file.stat().st_size > 0

@@ -26,6 +26,7 @@ from assistant.backends.words import Terms, fold, match_expression, query_terms,
 from assistant.errors import (
     AmbiguousDocument,
     LibraryDamaged,
+    Notice,
     UnknownDocument,
     WrongEmbedder,
 )
@@ -193,7 +194,10 @@ class Library:
 
     def keep(self, document_id: str, key: str, text: str) -> None:
         with self.database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (document_id, key, text))
+            db.execute(
+                "INSERT OR REPLACE INTO kept SELECT id, ?, ? FROM documents WHERE id = ?",
+                (key, text, document_id),
+            )
 
     def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the right to take documents in; call `waiting` once if another process has it."""
@@ -203,7 +207,7 @@ class Library:
         self._check_embedder()
         with self.database.writing() as db:
             db.execute(
-                "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
                 _values(document),
             )
@@ -270,9 +274,12 @@ class Library:
                 self._forget_traces()
 
     def rename(self, document: Document, title: str) -> None:
-        """Give a document another title."""
+        """Give a document another title; what models read of it keeps the first."""
         with self.database.writing() as db:
-            db.execute("UPDATE documents SET title = ? WHERE id = ?", (title, document.id))
+            db.execute(
+                "UPDATE documents SET title = ?, read_as = ? WHERE id = ?",
+                (title, document.title_read, document.id),
+            )
 
     def discard(self, document_id: str) -> None:
         self._discard("id = ?", document_id)
@@ -356,8 +363,8 @@ class Library:
             self._write_words(db, document)
             db.execute(
                 "UPDATE documents SET state = 'ready', title = ?, path = ?, language = ?, "
-                "page_count = ?, word_count = ?, chunk_count = ?, added_at = ?, notes = ? "
-                "WHERE id = ?",
+                "page_count = ?, word_count = ?, chunk_count = ?, added_at = ?, notes = ?, "
+                "read_as = ? WHERE id = ?",
                 (*_values(document)[1:], document.id),
             )
         for gone in old:
@@ -450,15 +457,15 @@ def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
 
 
 def _document(row: Row) -> Document:
-    document_id, _state, *described, notes = row
-    told = () if notes == "[]" else tuple(json.loads(notes))
-    return Document(*(document_id, *described, told))
+    document_id, _state, *described, notes, read_as = row
+    told = () if notes == "[]" else tuple(Notice(**note) for note in json.loads(notes))
+    return Document(*(document_id, *described, told, read_as))
 
 
 def _values(document: Document) -> tuple[Any, ...]:
     """Return the document's fields in the order of the table, without its state."""
     fields = asdict(document)
-    fields["notes"] = json.dumps(document.notes, ensure_ascii=False)
+    fields["notes"] = json.dumps(fields["notes"], ensure_ascii=False)
     return tuple(fields.values())
 
 

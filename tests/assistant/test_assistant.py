@@ -315,11 +315,11 @@ def test_a_quote_is_translated_once_and_kept_with_its_document(
     citation = answer_of(ask(ScriptedModel(REPLY), "How long is the bridge?")).citations[0]
     model = ScriptedModel("El puente viejo mide 91 metros de largo, dice el libro.")
     assistant = Assistant(model, HashEmbedder(), library)
-    translated = assistant.translate(citation, "es")
+    *_, translated = assistant.translate(citation, "es")
     assert translated == "El puente viejo mide 91 metros de largo, dice el libro."
-    assert assistant.translate(citation, "es") == translated
+    assert [*assistant.translate(citation, "es")][-1] == translated
     assert len(model.asked) == 1
-    assert assistant.translate(citation, "en") == citation.quote
+    assert [*assistant.translate(citation, "en")] == [citation.quote]
     assert len(model.asked) == 1
 
 

@@ -1,35 +1,129 @@
-"""Summaries that are written beside, and are there again on another day."""
+"""Works that are written beside, and are there again on another day."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
-from assistant.assistant import Assistant
-from assistant.backends.conversations import ConversationTable
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
-from assistant.keeping import Summaries
-from assistant.summarizing import Length
+from assistant.keeping import Works
+from assistant.protocols import Cancelled
+from assistant.types import ComparisonOrder, Piece, Stage, StageName, Summary, SummaryOrder
+from assistant.wiring import Workspace
 from tests.backends.libraries import add
+from tests.backends.test_works import summary_of
 
 BRIDGE = "The bridge is 91 metres long.\n\nIt was built by two brothers in the year 1820."
 
 
-def summaries(library: Library) -> Summaries:
-    model = ScriptedModel("1. The bridge is 91 metres long.\n2. It was built in 1820.")
-    assistant = Assistant(model, HashEmbedder(), library)
-    return Summaries(assistant, ConversationTable(library.database))
+class Kept:
+    """A store in memory."""
+
+    def __init__(self) -> None:
+        self.works: list[Summary] = []
+
+    def every(self) -> list[Summary]:
+        return self.works
+
+    def put(self, work: Summary) -> None:
+        self.works.append(work)
 
 
-def test_a_summary_is_kept_once_for_each_language_and_length(tmp_path: Path) -> None:
+class Writer:
+    """Writes a summary as soon as it is let, or stops."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.let = threading.Event()
+        self.begun: list[str] = []
+
+    def __call__(
+        self, order: SummaryOrder, cancelled: Cancelled
+    ) -> Iterator[Stage | Piece | Summary]:
+        self.begun.append(order.document)
+        while not self.let.wait(0.01):
+            yield Stage(StageName.WRITING)
+            if cancelled():
+                return
+        yield summary_of(self.library.document(order.document), order.focus)
+
+
+def writer_of(folder: Path) -> tuple[Writer, list[SummaryOrder]]:
+    library = Library(folder, ExactIndex(), embedder=HashEmbedder())
+    books = [add(library, BRIDGE, title="A"), add(library, "The llama.", title="B")]
+    return Writer(library), [SummaryOrder(book.id, "en", "short") for book in books]
+
+
+def test_what_is_being_written_is_not_begun_twice(tmp_path: Path) -> None:
+    write, (one, other) = writer_of(tmp_path)
+    works = Works(write, Kept())
+    assert works.last(one) is None
+    job = works.want(one)
+    assert works.want(one) is job
+    works.want(other)
+    assert list(works.running) == [one, other]
+    write.let.set()
+    assert job.wait().result is not None
+    works.want(other).wait()
+    assert (works.running, works.last(one)) == ({}, job)
+    assert {made.order for made in works.every()} == {one, other}
+    works.want(one).wait()
+    assert write.begun.count(one.document) == 2
+
+
+def test_what_is_written_about_a_dropped_document_is_stopped(tmp_path: Path) -> None:
+    write, (one, other) = writer_of(tmp_path)
+    kept = Kept()
+    works = Works(write, kept)
+    job = works.want(one)
+    late = works.want(other)
+    works.drop(one.document)
+    assert job.view.over
+    assert list(works.running) == [other]
+    works.stop()
+    assert late.wait(5).over
+    assert (works.running, kept.works) == ({}, [])
+
+
+def test_a_workspace_keeps_summaries_and_comparisons(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
-    book = add(library, BRIDGE)
-    made = summaries(library).want(book.id, "en", Length.SHORT).wait().result
-    assert made is not None
-    summaries(library).want(book.id, "en", Length.SHORT).wait()
-    summaries(library).want(book.id, "en", Length.LONG).wait()
-    kept = summaries(library).every()
-    assert len(kept) == 2
-    assert [point.text for point in kept[1].overview] == [point.text for point in made.overview]
-    assert kept[1].document == book
-    library.remove(book)
-    assert summaries(library).every() == []
+    one = add(library, BRIDGE, title="One")
+    other = add(library, BRIDGE + " It is of stone.", title="Other")
+    model = ScriptedModel("1. The bridge is 91 metres long.\n2. It was built in 1820.")
+    first = Workspace.of(library, HashEmbedder(), model)
+    order = SummaryOrder(one.id, "en", "short", focus="length")
+    made = first.summaries.want(order).wait()
+    assert made.error is None
+    pair = ComparisonOrder(one.id, other.id, "en")
+    assert first.comparisons.want(pair).wait().error is None
+    again = Workspace.of(library, HashEmbedder(), model)
+    (kept,) = again.summaries.every()
+    assert kept.order == order
+    assert kept == made.result
+    assert [each.order for each in again.comparisons.every()] == [pair]
+    again.remove(other)
+    assert (again.summaries.every(), again.comparisons.every()) == ([kept], [])
+
+
+def test_removing_a_document_ends_all_work_on_it(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    one = add(library, BRIDGE, title="One")
+    add(library, "The llama is slow.")
+    held = threading.Event()
+
+    def reply(_: object) -> str:
+        held.wait(10)
+        return "1. The bridge is 91 metres long."
+
+    workspace = Workspace.of(library, HashEmbedder(), ScriptedModel(reply))
+    talk = workspace.conversations.begin()
+    answer = workspace.conversations.ask(talk, "How long is the bridge?", documents=[one.id])
+    summary = workspace.summaries.want(SummaryOrder(one.id, "en", "short"))
+    threading.Timer(0.2, held.set).start()
+    workspace.remove(one)
+    assert answer.view.over
+    assert summary.view.over
+    assert workspace.summaries.every() == []
+    (turn,) = workspace.conversations.turns(talk.id)
+    assert turn.text == ""

@@ -55,7 +55,7 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     preparer.want("good")
     until(lambda: not preparer.stages)
     assert read == ["good"]
-    assert preparer.failures == {"bad": NotKept("Bad book").failure}
+    assert preparer.failures == {"bad": NotKept("Bad book").notice}
     preparer.want("bad")  # once more, now that there is room
     until(lambda: not preparer.stages)
     assert preparer.failures == {}

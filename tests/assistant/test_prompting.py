@@ -42,6 +42,7 @@ def test_phrases_are_in_their_language(code: str) -> None:
         assert languages.identify(text) == code
     assert "{points}" in words.summarise
     assert "{points}" in words.overview
+    assert "{focus}" in words.focus
 
 
 def test_a_language_without_its_own_words_is_named_in_the_english_ones() -> None:

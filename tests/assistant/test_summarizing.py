@@ -113,6 +113,30 @@ def test_another_language_or_length_is_another_summary(library: Library) -> None
     assert len(model.asked) == 3
 
 
+def test_with_a_focus_only_the_sections_about_it_are_read(library: Library) -> None:
+    pages = BOOK.split("\n\n")
+    pages[7] += " The lighthouse keeper counted ships."
+    book = add(library, "\n\n".join(pages))
+    whole = summary_of(run(ScriptedModel(SAID), library, book))
+    model = ScriptedModel(SAID)
+    summary = summary_of(run(model, library, book, focus=" lighthouse keeper ships "))
+    assert summary.focus == "lighthouse keeper ships"
+    assert 8 in pages_read(summary)
+    assert len(summary.sections) < len(whole.sections)
+    assert pages_read(summary) == sorted(
+        {n for part in summary.sections for n in range(part.pages[0], part.pages[1] + 1)}
+    )
+    orders = [messages[-1].text for messages in model.asked]
+    assert all("lighthouse keeper ships" in order for order in orders)
+    assert summary_of(run(ScriptedModel("No."), library, book)) == replace(whole, kept=True)
+
+
+def test_a_short_text_is_read_whole_with_any_focus(library: Library) -> None:
+    book = add(library, "The bridge is old.\n\nIt is long.\n\nIt is of granite.")
+    summary = summary_of(run(ScriptedModel(SAID), library, book, focus="stone"))
+    assert pages_read(summary) == [1, 2, 3]
+
+
 def test_a_stopped_summary_keeps_what_was_written(library: Library) -> None:
     book = add(library, BOOK)
     complete = ScriptedModel(SAID)

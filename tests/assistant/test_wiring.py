@@ -7,9 +7,10 @@ import pytest
 
 from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.models.catalogue import LocalFile, load_catalogue
+from assistant.models.hardware import measure
 from assistant.models.shelf import ModelShelf
 from assistant.settings import Settings
-from assistant.wiring import reranker
+from assistant.wiring import chosen_model, model_shelf, reranker
 
 
 def install(folder: Path, *names: str) -> Settings:
@@ -22,6 +23,22 @@ def install(folder: Path, *names: str) -> Settings:
     for name in names:
         ModelShelf(settings.models, entries).pull(name)
     return settings
+
+
+def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
+    settings = install(tmp_path, "starter", "mini-starter", "bge-m3")
+    shelf = model_shelf(settings)
+    assert shelf.preferred is None
+    best = chosen_model(settings, measure()).name
+    other = "mini-starter" if best == "starter" else "starter"
+    shelf.prefer(other)
+    assert chosen_model(settings, measure()).name == other
+    assert chosen_model(replace(settings, model=best), measure()).name == best
+    for name in ("bge-m3", "unheard-of"):
+        with pytest.raises(UnknownModel, match=name):
+            shelf.prefer(name)
+    shelf.remove(other)
+    assert chosen_model(settings, measure()).name == best
 
 
 def test_without_a_re_ranker_there_is_none(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_line_works_in_order_and_keeps_what_came_of_each() -> None:
     until(lambda: not line.progress)
     assert done == ["a", "bad"]
     assert line.results == {"a": "A"}
-    assert line.failures == {"bad": EmptyQuestion().failure}
+    assert line.failures == {"bad": EmptyQuestion().notice}
     line.forget("bad")
     assert line.failures == {}
     line.want("c", 0)

@@ -1,5 +1,6 @@
 """The library on disk, with the exact index and with Chroma."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,16 +11,21 @@ import pytest
 
 from assistant.backends.chroma import ChromaIndex
 from assistant.backends.conversations import ConversationTable
+from assistant.backends.database import VERSIONS
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
+from assistant.backends.works import SUMMARY, ComparisonTable, SummaryTable
 from assistant.errors import (
     AmbiguousDocument,
     LibraryDamaged,
+    Notice,
     UnknownDocument,
+    Why,
     WrongEmbedder,
 )
+from assistant.prompting import section_head
 from assistant.protocols import VectorIndex
-from assistant.types import Heading, Page
+from assistant.types import Document, Heading, Page
 from tests.backends.libraries import (
     EMBEDDER,
     add,
@@ -31,6 +37,7 @@ from tests.backends.libraries import (
     stage,
     worded,
 )
+from tests.backends.test_works import summary_of
 
 BRIDGE = "The old bridge was built in 1820.\n\nIt is 91 metres long.\n\nIts towers are of granite."
 LLAMA = "Llamas carry loads over the passes.\n\nTheir wool is spun in every village."
@@ -69,7 +76,8 @@ def library(tmp_path: Path, index: VectorIndex) -> Iterator[Library]:
 
 def test_document_comes_back_as_it_was_given(library: Library) -> None:
     described = replace(
-        document(BRIDGE, title="The bridge"), notes=("no text on page 4 (a picture)",)
+        document(BRIDGE, title="The bridge"),
+        notes=(Notice("PagesWithoutText", "no text", {"pages": "4", "reason": Why.NO_TEXT}),),
     )
     headings = [Heading(1, "History", 0), Heading(2, "Length", 35)]
     pages = [Page(1, "The old bridge.", "i"), Page(2, "It is long.", "ii"), Page(3, "Granite.")]
@@ -415,23 +423,45 @@ def test_looking_at_a_new_library_does_not_choose_its_embedder(tmp_path: Path) -
 def test_a_document_can_be_renamed(library: Library) -> None:
     book = add(library, BRIDGE)
     library.rename(book, "About bridges")
-    assert library.documents() == [replace(book, title="About bridges")]
+    (renamed,) = library.documents()
+    assert renamed == replace(book, title="About bridges", read_as=book.title)
     assert library.document("About bridges").id == book.id
+    library.rename(renamed, "On bridges")
+    (again,) = library.documents()
+    assert section_head(again, "Piers") == section_head(book, "Piers")  # read as before
 
 
-def test_a_library_of_an_earlier_version_is_brought_forward(library: Library) -> None:
-    book = add(library, BRIDGE)
-    with library.database.writing() as db:
-        for table in ("turn_documents", "turns", "conversations", "summaries"):
-            db.execute(f"DROP TABLE {table}")
-        db.execute("UPDATE facts SET value = '1' WHERE key = 'schema_version'")
-    library.close()
+def earlier(folder: Path, version: int) -> Document:
+    """Make a library as a version of Quipu left it; return its document as it is read now."""
+    book = replace(document(BRIDGE, title="The bridge"), notes=(Notice("", "no text"),))
+    db = sqlite3.connect(folder / "library.db")
+    db.executescript("".join(VERSIONS[:version]))
+    db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (str(version),))
+    described = (book.title, book.path, book.language, book.page_count, book.word_count)
+    values = (book.id, "ready", *described, book.chunk_count, book.added_at, '["no text"]')
+    db.execute(f"INSERT INTO documents VALUES ({', '.join('?' * len(values))})", values)
+    if version > 1:
+        told = json.loads(SUMMARY.dump_json(summary_of(book)))
+        told["document"]["notes"] = ["no text"]
+        del told["focus"]
+        key = (book.id, "en", "short", "2026-11-01")
+        db.execute("INSERT INTO summaries VALUES (?, ?, ?, ?, ?)", (*key, json.dumps(told)))
+    db.commit()
+    db.close()
+    return book
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_library_of_an_earlier_version_is_brought_forward(tmp_path: Path, version: int) -> None:
+    book = earlier(tmp_path, version)
     for _ in range(2):
-        opened = Library(library.folder, ExactIndex())
+        opened = Library(tmp_path, ExactIndex())
         assert opened.documents() == [book]
-        assert opened.database.fact("schema_version") == "2"
+        assert opened.database.fact("schema_version") == str(len(VERSIONS))
+        assert SummaryTable(opened).every() == [summary_of(book)] * (version - 1)
         assert ConversationTable(opened.database).conversations() == []
-        assert ConversationTable(opened.database).summaries() == []
+        assert ComparisonTable(opened).every() == []
+        opened.close()
 
 
 def test_a_library_of_a_later_version_is_refused(library: Library) -> None:

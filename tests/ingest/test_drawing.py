@@ -70,7 +70,7 @@ def test_a_sentence_of_another_page_marks_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [0, 2, 99])
 def test_a_page_that_is_not_there_cannot_be_drawn(tmp_path: Path, number: int) -> None:
     path = pdf(tmp_path / "a.pdf", body())
-    with pytest.raises(UnreadableDocument, match=f"page {number} cannot be drawn"):
+    with pytest.raises(UnreadableDocument, match="the page cannot be drawn"):
         draw_page(path, number)
 
 

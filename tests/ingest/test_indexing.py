@@ -11,7 +11,7 @@ import pytest
 from assistant.backends.fake import HashEmbedder
 from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
-from assistant.errors import Cancelled
+from assistant.errors import Cancelled, Why
 from assistant.languages import identify_document
 from assistant.types import Document, Matrix
 from ingest.indexing import Outcome, Progress, Status, add, files, ranges
@@ -228,19 +228,21 @@ def test_failing_files_are_named_in_a_sentence_and_the_others_go_in(
     assert [document.title for document in library.documents()] == ["good", "last"]
 
 
-def test_a_scan_is_told_with_its_pages(tmp_path: Path, take: Take) -> None:
+def test_a_scan_is_told(tmp_path: Path, take: Take) -> None:
     scan = pdf(tmp_path / "scan.pdf", *[lambda canvas: canvas.rect(72, 200, 400, 400, fill=1)] * 3)
     (outcome,) = take(scan)
     assert outcome.error == (
-        "scan.pdf: holds no text (no text on pages 1-3 (no text, perhaps a scan): recognise its "
-        "text with an OCR program and add the result)."
+        "scan.pdf: holds no text (no page has text: recognise it with an OCR program and add the "
+        "result)."
     )
 
 
 def test_pages_without_text_are_noted(tmp_path: Path, take: Take) -> None:
     (outcome,) = take(pdf(tmp_path / "a.pdf", body(), lambda _: None, body(), lambda _: None))
     assert outcome.document is not None
-    assert outcome.document.notes == ("no text on pages 2, 4 (no-text)",)
+    (note,) = outcome.document.notes
+    assert note.text == "no text on these pages: 2, 4 (empty or a picture)"
+    assert note.facts == {"pages": "2, 4", "reason": Why.NO_TEXT}
     assert outcome.document.page_count == 4
 
 
@@ -261,8 +263,7 @@ def test_bombs_are_refused_and_the_next_file_goes_in(tmp_path: Path, take: Take)
         ),
         (
             Status.FAILED,
-            "b.docx: has far more inside than its size, the limit is 200 times: "
-            "split it and add parts.",
+            "b.docx: has 207 times its size inside, the limit is 200: split it and add parts.",
         ),
         (Status.ADDED, ""),
     ]

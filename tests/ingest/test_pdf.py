@@ -8,6 +8,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from assistant.errors import Why
 from assistant.types import Heading
 from ingest.cleaning import clean
 from ingest.pdf import read_pdf
@@ -102,16 +103,16 @@ def test_blank_pages_keep_their_numbers_and_say_that_they_have_no_text(tmp_path:
     reading = read_pdf(pdf(tmp_path / "a.pdf", body(), lambda _: None, body(), lambda _: None))
     assert [(page.number, page.needs) for page in reading.pages] == [
         (1, ""),
-        (2, "no-text"),
+        (2, Why.NO_TEXT),
         (3, ""),
-        (4, "no-text"),
+        (4, Why.NO_TEXT),
     ]
     assert [page.text for page in clean(reading.pages).pages] == [FIRST, "", FIRST, ""]
 
 
 def test_a_page_of_pictures_alone_may_be_a_scan(tmp_path: Path) -> None:
     picture = pdf(tmp_path / "a.pdf", lambda canvas: canvas.rect(72, 200, 400, 400, fill=1))
-    assert [page.needs for page in read_pdf(picture).pages] == ["no text, perhaps a scan"]
+    assert [page.needs for page in read_pdf(picture).pages] == [Why.NO_TEXT]
 
 
 def test_title_and_printed_page_numbers_are_read(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_too_many_pages_are_told_and_not_taken_for_damage(
     path = pdf(tmp_path / "a.pdf", *([lambda _: None] * 5_001))
     with pytest.raises(TooLargeError) as caught:
         read_pdf(path)
-    assert caught.value.args == ("5,001 pages", "5,000")
+    assert caught.value.args == (5_001, Why.PAGES, 5_000)
 
 
 def test_headers_leave_the_real_manuals(evaldata: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_file_over_the_limit_is_told_without_reading_it(tmp_path: Path) -> Non
     path = tmp_path / "a.txt"
     with path.open("wb") as file:
         file.truncate(reading.MAX_FILE_BYTES + 1)
-    with pytest.raises(DocumentTooLarge, match="has 200 MB, the limit is 200 MB"):
+    with pytest.raises(DocumentTooLarge, match="has 201 MB, the limit is 200"):
         read(path)
 
 
@@ -203,7 +203,7 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
 
 def test_a_reader_that_never_ends_is_stopped(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(UnreadableDocument, match="not read within 0 seconds"):
+    with pytest.raises(UnreadableDocument, match="not read in the time"):
         read(write(tmp_path / "a.txt"), wall_s=0.001)
     assert time.monotonic() - started < 5
 

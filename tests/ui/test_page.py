@@ -1,8 +1,9 @@
 """The page on fakes, through Streamlit's own test harness: every view, in a few seconds."""
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder
-from assistant.errors import ContextOverflow, NotKept
+from assistant.errors import Cancelled, ContextOverflow, NotKept
 from assistant.preparing import Preparer
+from assistant.protocols import Cancelled as CancelCheck
 from assistant.types import Filters, Stage, StageName
 from assistant.wiring import Workspace
 from tests.ui.workspaces import fake_workspace, with_report
@@ -169,7 +171,8 @@ def test_a_source_is_chosen_and_its_quote_translated(page: AppTest) -> None:
     click(page, plain("[1] Water"))
     assert page.session_state["shown"] == (1, 0)
     click(page, "Translate the quote")
-    assert f"= “{plain(REPLY)}”" in [part.value for part in page.markdown]
+    until(page, lambda p: f"= “{plain(REPLY)}”" in [part.value for part in p.markdown])
+    assert not any("Translate" in button.label for button in page.button)
 
 
 def test_the_documents_asked_of_and_the_language_are_chosen(page: AppTest, tmp_path: Path) -> None:
@@ -236,7 +239,7 @@ def test_reading_beside_is_drawn_with_its_page_and_its_failure(
 ) -> None:
     stages = {"a": Stage(StageName.READING, 1, 4, "3–5", 61.0), "b": Stage(StageName.WAITING, 0, 1)}
     monkeypatch.setattr(Preparer, "stages", stages)
-    monkeypatch.setattr(Preparer, "failures", {"c": NotKept("Bad book").failure})
+    monkeypatch.setattr(Preparer, "failures", {"c": NotKept("Bad book").notice})
     view(page, "library")
     assert not page.exception
     assert page.error[0].value.startswith(plain("There is no room on the disk"))
@@ -252,11 +255,36 @@ def test_reading_beside_is_drawn_with_its_page_and_its_failure(
 
 def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest) -> None:
     view(page, "summaries")
+    next(field for field in page.text_input if field.label == "Focus").set_value("wells")
     click(page, "Summarise")
     until(page, lambda p: any(c.value == "1 of 1 pages were read." for c in p.caption))
-    again = AppTest.from_function(script, default_timeout=30)
-    view(again, "summaries")
+    assert [heading.value for heading in page.subheader] == [plain("Water in the valley: wells")]
+    click(page, "p. 1")
+    assert any("Wells" in part.value for part in page.markdown)  # the text around the quote
+    again = view(AppTest.from_function(script, default_timeout=30), "summaries")
     assert any(c.value == "1 of 1 pages were read." for c in again.caption)
+    assert any("medium, wells" in button.label for button in again.button)
+
+
+def test_what_is_being_written_is_seen_and_stopped_after_a_reload(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def endless(
+        _: Assistant, *__: object, cancelled: CancelCheck, **___: object
+    ) -> Iterator[Stage]:
+        while not cancelled():
+            begun.set()
+            yield Stage(StageName.SUMMARISING, 1, 3, "4–6")
+        raise Cancelled
+
+    monkeypatch.setattr(Assistant, "summarize", endless)
+    click(view(page, "summaries"), "Summarise")
+    assert begun.wait(5)
+    again = view(AppTest.from_function(script, default_timeout=30), "summaries")
+    click(again, "Stop")
+    until(again, lambda p: any("Stopped" in info.value for info in p.info))
 
 
 def test_two_documents_are_compared(page: AppTest) -> None:
@@ -267,7 +295,8 @@ def test_two_documents_are_compared(page: AppTest) -> None:
     next(button for button in page.button if button.label == "Compare").click().run()
     until(page, lambda p: any("agree" in m.value for m in p.markdown))
     assert not page.exception
-    assert any("Only in" in expander.label for expander in page.expander)
+    again = view(AppTest.from_function(script, default_timeout=30), "compare")
+    assert any("Only in" in expander.label for expander in again.expander)
 
 
 def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant import errors
-from assistant.errors import Failure, NoSpace, QuipuError
+from assistant.errors import NoSpace, Notice, QuipuError, UnreadableDocument, Why
 from assistant.models.catalogue import Role
 from assistant.summarizing import Length
 from assistant.types import ContextMode, Reason, Stage, StageName
@@ -43,15 +43,17 @@ def test_every_error_that_a_reader_can_meet_has_words() -> None:
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, QuipuError) and "__init__" in vars(kind)
     }
-    missing = {kind for kind in kinds if f"errors.{kind}" not in texts("en")}
+    missing = {kind for kind in kinds if f"notices.{kind}" not in texts("en")}
     assert missing == {"UnusableDataSet"}  # of the command line alone
 
 
 def test_a_failure_is_said_with_its_facts() -> None:
-    failure = NoSpace("starter", 2_500_000_000, 500_000_000, Path("models")).failure
-    assert Words("fr").failure(failure).count("2,5") == 1
-    unknown = Failure("Other", "Something else.", {})
-    assert Words("fr").failure(unknown) == "Something else."
+    failure = NoSpace("starter", 2_500_000_000, 500_000_000, Path("models")).notice
+    assert Words("fr").notice(failure).count("2,5") == 1
+    refused = UnreadableDocument(Path("a.pdf"), Why.NO_PERMISSION).notice
+    assert Words("es").notice(refused) == "a.pdf no se puede leer (no hay permiso para abrirlo)."
+    unknown = Notice("Other", "Something else.", {})
+    assert Words("fr").notice(unknown) == "Something else."
 
 
 def test_every_stage_has_words_in_every_language() -> None:
@@ -75,7 +77,8 @@ def test_the_nearest_language_is_taken(asked: str | None, found: str) -> None:
 
 # Keys that are put together: by a stage, a mode, a role, ... of the vocabulary.
 BUILT = (
-    *(f"errors.{key.split('.')[1]}" for key in texts("en") if key.startswith("errors.")),
+    *(key for key in texts("en") if key.startswith("notices.")),
+    *(f"why.{reason.name.lower()}" for reason in Why),
     *(f"stage.{name}" for name in StageName),
     *(f"plan.{name}" for name in (*ContextMode, *Reason)),
     *(f"plan.{part}" for part in ("rules", "documents", "conversation", "question", "answer")),

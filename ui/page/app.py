@@ -56,7 +56,7 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
     except ModelNotInstalled:
         models.welcome(chosen, words)
     except QuipuError as error:
-        st.error(plain(words.failure(error.failure)))
+        st.error(plain(words.notice(error.notice)))
         if isinstance(error, ModelError):
             models.show(chosen, words)
 

@@ -193,7 +193,7 @@ def _suggest(desk: Desk, document: str) -> None:
         _suggesting(desk, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(desk.words.failure(job.view.error.failure)))
+        st.error(plain(desk.words.notice(job.view.error.notice)))
     st.session_state.pop("suggesting", None)
     st.button(
         desk.words("ask.suggest"),
@@ -246,7 +246,7 @@ def _turn(desk: Desk, conversation: Conversation, turn: Turn) -> None:
             st.markdown(plain(turn.text))
         match turn.state:
             case TurnState.FAILED if turn.failure:
-                st.error(plain(words.failure(turn.failure)))
+                st.error(plain(words.notice(turn.failure)))
             case TurnState.STOPPED:
                 st.caption(words("ask.stopped"))
             case TurnState.REMOVED:

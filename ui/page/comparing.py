@@ -1,27 +1,25 @@
 """The view that compares two documents: what agrees, what differs, what only one of them says."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import streamlit as st
 
-from assistant.protocols import Cancelled
-from assistant.types import Comparison, Document, Piece, Point, Stage
-from assistant.working import Job
+from assistant.types import Comparison, ComparisonOrder, Document, Point
 from ui.exporting import comparison_markdown
 from ui.page.desk import Desk
 from ui.page.showing import (
     chosen_page,
-    going_on,
     labels,
     language_choice,
     page_button,
     plain,
     shorten,
 )
-from ui.page.words import Words
+from ui.page.words import Words, native
+from ui.page.works import close, opened, want
 
 TITLE_CHARS: Final = 24
+PLACE: Final = "comparison"
 
 
 def show(desk: Desk) -> None:
@@ -31,47 +29,53 @@ def show(desk: Desk) -> None:
     if len(documents) < 2:
         st.info(words("compare.two_wanted"))
         return
-    _choice(desk, documents)
-    job: Job[Comparison] | None = st.session_state.get("comparing")
-    if job is None:
-        st.caption(words("compare.none"))
+    wanted = _choice(desk, documents)
+
+    def name(order: ComparisonOrder) -> str:
+        titles = [shorten(documents[each].title, TITLE_CHARS) for each in order.documents]
+        return f"{' / '.join(titles)} ({native(order.language)})"
+
+    found: Comparison | None = opened(
+        words,
+        desk.workspace.comparisons,
+        place=PLACE,
+        name=name,
+        fits=lambda order: order.documents == wanted.documents,
+        nothing=words("compare.none"),
+    )
+    if found is None:
         return
-    view = job.view
-    if not view.over:
-        going_on(words, job)
-    elif view.error:
-        st.error(plain(words.failure(view.error.failure)))
-    elif view.result and {view.result.first.id, view.result.second.id} <= documents.keys():
-        text, beside = st.columns([3, 2], gap="large")
-        with text:
-            _draw(words, view.result)
-        with beside:
-            compared = {view.result.first.id, view.result.second.id}
-            chosen_page(desk, "comparison", compared, view.result.language)
-    else:
-        st.info(words("summary.stopped"))
+    text, beside = st.columns([3, 2], gap="large")
+    with text:
+        _draw(words, found)
+    with beside:
+        chosen_page(desk, PLACE, found.order.documents, found.language)
 
 
-def _choice(desk: Desk, documents: dict[str, Document]) -> None:
+def _choice(desk: Desk, documents: dict[str, Document]) -> ComparisonOrder:
+    """Draw what is compared, and in which language it is told; return that."""
     words, title = desk.words, labels([*documents.values()]).__getitem__
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = st.selectbox(
-            words("compare.first"), list(documents), format_func=title, key="compared-first"
+            words("compare.first"),
+            list(documents),
+            format_func=title,
+            key="compared-first",
+            on_change=close,
+            args=(PLACE,),
         )
-        others = [each for each in documents if each != first]
-        second = st.selectbox(words("compare.second"), others, format_func=title)
-        language = language_choice(words, key="compared-language")
+        second = st.selectbox(
+            words("compare.second"),
+            [each for each in documents if each != first],
+            format_func=title,
+            on_change=close,
+            args=(PLACE,),
+        )
+        order = ComparisonOrder(first, second, language_choice(words, key="compared-language"))
         if st.button(words("compare.start"), type="primary"):
-
-            def work(cancelled: Cancelled) -> Iterator[Stage | Piece | Comparison]:
-                yield from desk.workspace.assistant.compare(
-                    first, second, language=language, cancelled=cancelled
-                )
-
-            if before := st.session_state.get("comparing"):
-                before.stop()
-            st.session_state["comparing"] = Job(work).start()
+            want(desk.workspace.comparisons, order, place=PLACE)
             st.rerun()
+    return order
 
 
 def _draw(words: Words, found: Comparison) -> None:
@@ -116,4 +120,4 @@ def _point(words: Words, document: Document, point: Point, key: str) -> None:
         if point.citation:
             page = words("source.page", page=point.citation.page)
             label = f"{plain(shorten(document.title, TITLE_CHARS))}, {page}"
-            page_button(label, point.citation, place="comparison", key=key)
+            page_button(label, point.citation, place=PLACE, key=key)

@@ -33,9 +33,10 @@ class Desk:
     words: Words
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=Workspace.stop)
 def shared_workspace(settings: Settings) -> Workspace:
-    """Return the one workspace of all tabs; another model makes another one."""
+    """Return the one workspace of all tabs; another model makes another one
+    and stops what goes on with the last."""
     return open_workspace(settings)
 
 

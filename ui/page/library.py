@@ -101,13 +101,13 @@ def _outcomes(desk: Desk) -> None:
                 args=(key,),
             )
     for failure in (*line.failures.values(), *desk.workspace.preparer.failures.values()):
-        st.error(plain(words.failure(failure)))
+        st.error(plain(words.notice(failure)))
 
 
 def _outcome(words: Words, outcome: Outcome) -> None:
     document = outcome.document
     if outcome.failure:
-        st.error(plain(words.failure(outcome.failure)))
+        st.error(plain(words.notice(outcome.failure)))
     elif document and outcome.status is Status.ADDED:
         text = words(
             "library.added",
@@ -116,7 +116,9 @@ def _outcome(words: Words, outcome: Outcome) -> None:
             words=document.word_count,
             language=native(document.language),
         )
-        notes = "".join(f"  \n{plain(words('library.note', note=n))}" for n in document.notes)
+        notes = "".join(
+            f"  \n{plain(words('library.note', note=words.notice(n)))}" for n in document.notes
+        )
         st.success(plain(text) + notes)
     elif document:
         st.info(plain(words(f"library.{outcome.status}", title=document.title)))
@@ -182,7 +184,7 @@ def _document(desk: Desk, document: Document) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(document.title)}**")
         for note in document.notes:
-            st.caption(plain(words("library.note", note=note)))
+            st.caption(plain(words("library.note", note=words.notice(note))))
         with st.container(horizontal=True):
             st.button(
                 words("library.ask_about"), type="primary", on_click=_ask_about, args=(document,)

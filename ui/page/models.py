@@ -11,7 +11,6 @@ from assistant.models.catalogue import ModelEntry, Role
 from assistant.models.hardware import (
     Machine,
     can_chat,
-    choose,
     kv_bytes_per_token,
     largest_window,
     measure,
@@ -19,7 +18,7 @@ from assistant.models.hardware import (
 from assistant.models.progress import PullProgress
 from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
-from assistant.wiring import model_shelf, speeds_of
+from assistant.wiring import chosen_model, model_shelf, speeds_of
 from ui.page.desk import STARTERS, shared_pulls
 from ui.page.showing import Part, bar, plain
 from ui.page.words import Words, native
@@ -31,13 +30,15 @@ GB: Final = 1e9
 
 @st.cache_resource(show_spinner=False)
 def _choice() -> dict[str, str]:
-    """Return the chat model that was chosen on the page, for all tabs."""
+    """Return the chat model that was chosen on this page, for all tabs."""
     return {}
 
 
 def chosen(settings: Settings) -> Settings:
-    """Return the settings with the chat model that was chosen on the page."""
-    return replace(settings, model=_choice().get("model", settings.model))
+    """Return the settings with the chat model that was chosen on the page, now or before."""
+    preferred = model_shelf(settings).preferred
+    kept = settings.model or (preferred.name if preferred else None)
+    return replace(settings, model=_choice().get("model", kept))
 
 
 def show(settings: Settings, words: Words) -> None:
@@ -54,7 +55,7 @@ def show(settings: Settings, words: Words) -> None:
     )
     _pulling(settings, words)
     st.subheader(words("models.installed"), anchor=False)
-    used = _used(settings, installed, machine)
+    used = _used(settings, machine)
     for model in installed:
         _model(settings, words, model, machine, in_use=model.name == used)
     st.subheader(words("models.available"), anchor=False)
@@ -78,9 +79,9 @@ def welcome(settings: Settings, words: Words) -> None:
     _pulling(settings, words)
 
 
-def _used(settings: Settings, installed: Sequence[InstalledModel], machine: Machine) -> str | None:
+def _used(settings: Settings, machine: Machine) -> str | None:
     try:
-        return settings.model or choose(installed, machine).name
+        return chosen_model(settings, machine).name
     except QuipuError:
         return None
 
@@ -92,7 +93,7 @@ def _waiting(entry: ModelEntry) -> PullProgress:
 def _pulling(settings: Settings, words: Words) -> None:
     pulls = shared_pulls(settings)
     for failure in pulls.failures.values():
-        st.error(plain(words.failure(failure)))
+        st.error(plain(words.notice(failure)))
     for name in pulls.results:
         st.success(plain(words("models.got", name=name)))
     if pulls.progress:
@@ -141,6 +142,7 @@ def _model(
             and can_chat(entry)
             and st.button(words("models.use"), key=f"use-{model.name}")
         ):
+            model_shelf(settings).prefer(model.name)
             _choice()["model"] = model.name
             st.toast(plain(words("models.switched", name=model.name)))
             st.rerun()

@@ -2,16 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from assistant.errors import QuipuError, UnknownDocument, UnreadableDocument
+from assistant.errors import UnknownDocument, UnreadableDocument
 from assistant.languages import SUPPORTED
-from assistant.types import Citation, Document
+from assistant.protocols import Cancelled
+from assistant.types import Citation, Document, Piece, Stage
 from assistant.working import Job
 from ingest.drawing import DRAWN, draw_page
 from ui.page.desk import Desk
@@ -89,7 +90,7 @@ def going_on(words: Words, job: Job[Any]) -> None:
     stage = view.stage
     share = stage.done / stage.total if stage and stage.total else 0.0
     st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
-    st.button(words("summary.stop"), on_click=job.stop, icon=":material/stop:")
+    st.button(words("works.stop"), on_click=job.stop, icon=":material/stop:")
     if view.text:
         st.markdown(plain(view.text))
 
@@ -122,7 +123,7 @@ def chosen_page(desk: Desk, place: str, documents: Collection[str], language: st
     """Draw the page that a button opened, when it is one of these documents'."""
     citation: Citation | None = st.session_state.get(f"chosen-{place}")
     if citation is None or citation.document_id not in documents:
-        st.caption(desk.words("source.none"))
+        st.caption(desk.words("source.none_point"))
         return
     with st.container(border=True, height=HEIGHT):
         key = f"{place}-{citation.document_id}-{citation.char_start}"
@@ -133,21 +134,33 @@ def chosen_page(desk: Desk, place: str, documents: Collection[str], language: st
 def _translation(
     desk: Desk, citation: Citation, document: Document, language: str, *, key: str
 ) -> None:
-    """Draw a button that translates the quote; only this part of the page waits for it."""
+    """Draw a button that has the quote translated, how far that is, or the translation."""
     words = desk.words
     if document.language == language:
         return
     place = f"translation-{key}-{language}"
-    if place not in st.session_state and st.button(
-        words("source.translate"), key=f"button-{place}", icon=":material/translate:"
-    ):
-        try:
-            with st.spinner(words("source.translating")):
-                st.session_state[place] = desk.workspace.assistant.translate(citation, language)
-        except QuipuError as error:
-            st.error(plain(words.failure(error.failure)))
-    if place in st.session_state:
-        st.markdown(f"= “{plain(st.session_state[place])}”")
+    job: Job[str] | None = st.session_state.get(place)
+    if job is not None and not job.view.over:
+        going_on(words, job)
+        return
+    if job is not None and job.view.error:
+        st.error(plain(words.notice(job.view.error.notice)))
+    if job is not None and job.view.result:
+        st.markdown(f"= “{plain(job.view.result)}”")
+        return
+
+    def begin() -> None:
+        def work(cancelled: Cancelled) -> Iterator[Stage | Piece | str]:
+            yield from desk.workspace.assistant.translate(citation, language, cancelled=cancelled)
+
+        st.session_state[place] = Job(work).start()
+
+    st.button(
+        words("source.translate"),
+        key=f"button-{place}",
+        icon=":material/translate:",
+        on_click=begin,
+    )
 
 
 @st.fragment
@@ -175,7 +188,7 @@ def _page(desk: Desk, citation: Citation, document: Document, *, key: str) -> No
     try:
         st.image(page_picture(str(file), number, marked), alt=alt, width="stretch")
     except UnreadableDocument as error:
-        st.error(plain(words.failure(error.failure)))
+        st.error(plain(words.notice(error.notice)))
 
 
 def _turning(icon: str, help_: str, possible: bool, turn: Any, by: int, key: str) -> None:

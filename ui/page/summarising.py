@@ -6,14 +6,12 @@ from typing import Final
 import streamlit as st
 
 from assistant.prompting import phrases
-from assistant.summarizing import Length, head, markdown
-from assistant.types import Document, Point, Summary
-from assistant.working import Job
+from assistant.summarizing import Length, head, markdown, title
+from assistant.types import Document, Point, Summary, SummaryOrder
 from ui.exporting import summary_docx
 from ui.page.desk import Desk
 from ui.page.showing import (
     chosen_page,
-    going_on,
     labels,
     language_choice,
     page_button,
@@ -21,8 +19,11 @@ from ui.page.showing import (
     shorten,
 )
 from ui.page.words import Words, native
+from ui.page.works import close, opened, want
 
 TITLE_CHARS: Final = 34
+FOCUS_CHARS: Final = 200
+PLACE: Final = "summary"
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -31,29 +32,34 @@ def show(desk: Desk) -> None:
     words = desk.words
     documents = {each.id: each for each in desk.workspace.library.documents()}
     if not documents:
-        st.info(words("errors.EmptyLibrary"))
+        st.info(words("notices.EmptyLibrary"))
         return
-    _choice(desk, documents)
-    kept = desk.workspace.summaries.every()
-    _earlier(words, kept)
-    job: Job[Summary] | None = st.session_state.get("summarising")
-    if job is not None and not job.view.over:
-        going_on(words, job)
-        return
-    if job is not None:
-        _end(words, job)
-    summary = _opened(kept)
+    chosen = _choice(desk, documents)
+
+    def name(order: SummaryOrder) -> str:
+        document = shorten(documents[order.document].title, TITLE_CHARS)
+        said = [native(order.language), words(f"summary.{order.length}")]
+        return f"{document} ({', '.join([*said, order.focus] if order.focus else said)})"
+
+    summary: Summary | None = opened(
+        words,
+        desk.workspace.summaries,
+        place=PLACE,
+        name=name,
+        fits=lambda order: order.document == chosen,
+        nothing=words("summary.none"),
+    )
     if summary is None:
-        st.caption(words("summary.none"))
         return
     text, beside = st.columns([3, 2], gap="large")
     with text:
         _draw(desk, summary)
     with beside:
-        chosen_page(desk, "summary", {summary.document.id}, summary.language)
+        chosen_page(desk, PLACE, {summary.document.id}, summary.language)
 
 
-def _choice(desk: Desk, documents: dict[str, Document]) -> None:
+def _choice(desk: Desk, documents: dict[str, Document]) -> str:
+    """Draw what a summary is written for; return the id of the chosen document."""
     words = desk.words
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.session_state.get("summarised") not in documents:
@@ -63,6 +69,8 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
             list(documents),
             key="summarised",
             format_func=labels([*documents.values()]).__getitem__,
+            on_change=close,
+            args=(PLACE,),
         )
         language = language_choice(words, key="summary-language")
         length = st.selectbox(
@@ -71,77 +79,37 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> None:
             index=1,
             format_func=lambda each: words(f"summary.{each}"),
         )
+        focus = st.text_input(
+            words("summary.focus"),
+            key="focus",
+            placeholder=words("summary.focus_all"),
+            help=words("summary.focus_help"),
+            max_chars=FOCUS_CHARS,
+        )
         if st.button(words("summary.start"), type="primary"):
-            st.session_state["summarising"] = desk.workspace.summaries.want(
-                document, language, length
-            )
-            st.session_state.pop("summary", None)
+            order = SummaryOrder(document, language, length.value, focus.strip())
+            want(desk.workspace.summaries, order, place=PLACE)
             st.rerun()
-
-
-def _end(words: Words, job: Job[Summary]) -> None:
-    """Draw why a summary was not finished; once it was, open it."""
-    view = job.view
-    if view.result is not None:
-        st.session_state["summary"] = _key(view.result)
-        del st.session_state["summarising"]
-        return
-    if view.error:
-        st.error(plain(words.failure(view.error.failure)))
-    elif view.stopped:
-        st.info(words("summary.stopped"))
-    st.markdown(plain(view.text))
-
-
-def _key(summary: Summary) -> str:
-    return f"{summary.document.id}-{summary.language}-{summary.length}"
-
-
-def _earlier(words: Words, kept: Sequence[Summary]) -> None:
-    """Draw the summaries that are there in the side bar."""
-    with st.sidebar:
-        if kept:
-            st.caption(words("summary.earlier"))
-        for number, summary in enumerate(kept):
-            title = shorten(summary.document.title, TITLE_CHARS)
-            st.button(
-                plain(
-                    f"{title} ({native(summary.language)}, {words(f'summary.{summary.length}')})"
-                ),
-                key=f"summary-{number}",
-                type="tertiary",
-                on_click=_open,
-                args=(_key(summary),),
-            )
-
-
-def _open(key: str) -> None:
-    st.session_state["summary"] = key
-    st.session_state.pop("summarising", None)
-
-
-def _opened(kept: Sequence[Summary]) -> Summary | None:
-    """Return the summary that was chosen, else the newest of the chosen document."""
-    by_key = {_key(summary): summary for summary in kept}
-    if (chosen := by_key.get(st.session_state.get("summary", ""))) is not None:
-        return chosen
-    wanted = st.session_state.get("summarised")
-    return next((summary for summary in kept if summary.document.id == wanted), None)
+    return str(document)
 
 
 def _draw(desk: Desk, summary: Summary) -> None:
     words = desk.words
-    st.subheader(plain(summary.document.title), anchor=False)
+    st.subheader(plain(title(summary)), anchor=False)
     st.markdown(f"**{plain(phrases(summary.language).overview_title)}**")
     _points(words, summary.overview, "overview")
     for number, section in enumerate(summary.sections):
         st.markdown(f"**{plain(head(section, summary.language))}**")
         _points(words, section.points, str(number))
     read, left_out = summary.plan.pages_read, summary.plan.pages_left_out
-    st.caption(words("summary.coverage", read=len(read), pages=summary.document.page_count))
+    pages = summary.document.page_count
+    if summary.focus and len(read) + len(left_out) < pages:
+        st.caption(words("summary.focused", read=len(read), pages=pages))
+    else:
+        st.caption(words("summary.coverage", read=len(read), pages=pages))
     if left_out:
-        pages = ", ".join(str(page) for _, page in left_out)
-        st.caption(words("summary.lists", pages=pages))
+        lists = ", ".join(str(page) for _, page in left_out)
+        st.caption(words("summary.lists", pages=lists))
     name = f"summary-{summary.document.short_id}-{summary.language}"
     with st.container(horizontal=True):
         st.download_button(
@@ -160,4 +128,4 @@ def _points(words: Words, points: Sequence[Point], section: str) -> None:
             if point.citation and point.citation.supported:
                 label = words("source.page", page=point.citation.page)
                 key = f"point-{section}-{number}"
-                page_button(label, point.citation, place="summary", key=key)
+                page_button(label, point.citation, place=PLACE, key=key)

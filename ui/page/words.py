@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from assistant.errors import Failure
+from assistant.errors import Notice, Why
 from assistant.types import Stage, StageName
 
 NATIVE: Final = {
@@ -15,6 +15,7 @@ NATIVE: Final = {
     "ro": "Română", "ru": "Русский", "uk": "Українська", "ar": "العربية", "he": "עברית",
     "el": "Ελληνικά", "ja": "日本語", "ko": "한국어", "zh": "中文",
 }  # fmt: skip
+WHY: Final = {str(reason): f"why.{reason.name.lower()}" for reason in Why}
 LANGUAGES: Final = ("en", "es", "fr", "de", "it", "pt")
 
 
@@ -38,10 +39,15 @@ class Words:
             return self("time.minutes", minutes=minutes, seconds=rest)
         return self("time.seconds", seconds=rest)
 
-    def failure(self, failure: Failure) -> str:
-        """Return what went wrong; in English where this language has no word for it."""
-        known = self._texts.get(f"errors.{failure.kind}")
-        return self(f"errors.{failure.kind}", **failure.facts) if known else failure.text
+    def notice(self, notice: Notice) -> str:
+        """Return what went wrong, or is to be known; in English where there is no word for it."""
+        key = f"notices.{notice.kind}"
+        facts = {name: self._fact(fact) for name, fact in notice.facts.items()}
+        return self(key, **facts) if key in self._texts else notice.text
+
+    def _fact(self, fact: str | int | float) -> str | int | float:
+        """Return a reason or a unit in this language; another fact as it is."""
+        return self(WHY[fact]) if isinstance(fact, str) and fact in WHY else fact
 
     def stage(self, stage: Stage) -> str:
         """Return what the assistant is doing."""

@@ -1,0 +1,95 @@
+"""Works that are kept, such as summaries: a list of them, and the one that is open."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import streamlit as st
+
+from assistant.keeping import Works
+from assistant.types import ComparisonOrder, SummaryOrder
+from assistant.working import Job
+from ui.page.showing import going_on, plain, shorten
+from ui.page.words import Words
+
+NAME_CHARS: Final = 60
+
+
+def want(works: Works[Any, Any], order: SummaryOrder | ComparisonOrder, *, place: str) -> None:
+    """Let a work be written, and open it."""
+    works.want(order)
+    _open(place, order)
+
+
+def opened(
+    words: Words,
+    works: Works[Any, Any],
+    *,
+    place: str,
+    name: Callable[[Any], str],
+    fits: Callable[[Any], bool],
+    nothing: str,
+) -> Any:
+    """List the works in the side bar; return the open one, None when there is none to draw.
+
+    Draws how far it is, or why it was not written. When none was opened it is one that is being
+    written, else the newest that fits.
+
+    Args:
+        place: of the view, in which it is noted which one is open.
+        name: what an order is called.
+        fits: whether an order is one for what was chosen.
+        nothing: what is said when there is none at all.
+    """
+    kept = {work.order: work for work in works.every()}
+    running = works.running
+    _list(words, [*running, *(order for order in kept if order not in running)], place, name)
+    order = st.session_state.get(f"open-{place}")
+    if order is None or not (order in kept or works.last(order)):
+        order = next(filter(fits, kept), None)
+        if running:  # begun in another tab, or before a reload
+            order = next(iter(running))
+            _open(place, order)
+    if order is None:
+        st.caption(nothing)
+        return None
+    job = works.last(order)
+    if job is not None and not job.view.over:
+        going_on(words, job)
+        return None
+    if job is not None:
+        _end(words, job)
+    return kept.get(order)
+
+
+def close(place: str) -> None:
+    """Open none: what fits best is drawn."""
+    st.session_state.pop(f"open-{place}", None)
+
+
+def _list(words: Words, orders: list[Any], place: str, name: Callable[[Any], str]) -> None:
+    with st.sidebar:
+        if orders:
+            st.caption(words("works.earlier"))
+        for number, order in enumerate(orders):
+            st.button(
+                plain(shorten(name(order), NAME_CHARS)),
+                key=f"work-{place}-{number}",
+                type="tertiary",
+                on_click=_open,
+                args=(place, order),
+            )
+
+
+def _open(place: str, order: Any) -> None:
+    st.session_state[f"open-{place}"] = order
+
+
+def _end(words: Words, job: Job[Any]) -> None:
+    """Draw why a work was not written, and what was written of it."""
+    view = job.view
+    if view.error:
+        st.error(plain(words.notice(view.error.notice)))
+    elif view.stopped:
+        st.info(words("works.stopped"))
+    if view.result is None:
+        st.markdown(plain(view.text))
