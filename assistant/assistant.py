@@ -31,6 +31,7 @@ from assistant.summarizing import Length, Summarizer
 from assistant.types import (
     NO_FILTERS,
     Answer,
+    Chunk,
     Citation,
     Comparison,
     ContextMode,
@@ -49,7 +50,7 @@ from assistant.types import (
 
 REWRITE_TOKENS: Final = 80
 
-ABOUT_PASSAGES: Final = 12  # found for the focus of a summary: the sections they stand in are read
+FOCUS_PASSAGES: Final = 50  # that are looked at for a focus; many stand in lists of sources
 
 
 class Assistant:
@@ -207,8 +208,8 @@ class Assistant:
         Args:
             document: id, title or file name.
             language: of the summary; None takes the document's.
-            focus: what the summary keeps to, in any language; only those parts of a long document
-                are read in which the search finds something about it.
+            focus: what the summary keeps to, in any language; only what a search finds about it is
+                read.
 
         Raises:
             UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
@@ -223,7 +224,11 @@ class Assistant:
             summarizer = Summarizer(
                 self._model, self._store, self._reader, notes, ticket, cancelled
             )
-            yield from summarizer.summarize(found, wanted, length, focus, self._about(found, focus))
+            if focus:
+                chunks = self._found(focus, found)
+                yield from summarizer.keep_to(focus, chunks, found, wanted, length)
+            else:
+                yield from summarizer.summarize(found, wanted, length)
 
     def compare(
         self,
@@ -350,13 +355,10 @@ class Assistant:
             raise NothingLeft
         return Asked(question, asked_in, wanted, left, tuple(history), filters)
 
-    def _about(self, document: Document, focus: str) -> frozenset[int] | None:
-        """Return the ordinals of the chunks that a search for the focus finds; None without one."""
-        if not focus:
-            return None
+    def _found(self, focus: str, document: Document) -> list[Chunk]:
+        """Return the chunks that a search finds about something, best first."""
         asked = self._asked(focus, None, [document.id], (), NO_FILTERS)
-        found = self._gatherer.search(asked, ABOUT_PASSAGES)
-        return frozenset(passage.chunk.ordinal for passage in found)
+        return [passage.chunk for passage in self._gatherer.search(asked, FOCUS_PASSAGES)]
 
     def _note_taker(self) -> NoteTaker:
         return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)

@@ -14,7 +14,9 @@ from typing import Final
 from assistant.citing import Citer, Embed, without_markers
 from assistant.prompting import (
     FIRST_POINT,
+    about_messages,
     chunk_text,
+    concern_messages,
     reading_text,
     section_head,
     summary_messages,
@@ -29,6 +31,7 @@ VERSION: Final = "6"  # of the prompts: kept points of another version are not u
 TOKENS_PER_POINT: Final = 70
 ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the subject
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
+ABOUT_SHARE: Final = 0.5  # of yes against no: others say 0.2 to 0.5, points about it 0.6 to 0.85
 ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
 
 
@@ -67,11 +70,56 @@ class NoteTaker:
         """Return so many points of a section, in the document's language.
 
         Args:
-            focus: what they keep to.
+            focus: what they keep to; the section is then some chunks of the document, in order.
         """
         messages = _asking(document, section, points, focus)
-        read = self.see(document, section)
-        return self.points(document, section.chunks, messages, points, cancelled, read)
+        read = self._recall(document, section) if focus else self.see(document, section)
+        taken = self.points(document, section.chunks, messages, points, cancelled, read)
+        if not focus:
+            return taken
+        about = [point for point in taken if self._is_about(document, point, focus, cancelled)]
+        return tuple(about)
+
+    def concern(
+        self, document: Document, section: Section, focus: str, cancelled: Cancelled
+    ) -> float:
+        """Return how likely some chunks are about something, as the model says: from 0 to 1."""
+        messages = concern_messages(_text(document, section), focus)
+        return self._yes(document, messages, cancelled, self._recall(document, section))
+
+    def _is_about(self, document: Document, point: Point, focus: str, cancelled: Cancelled) -> bool:
+        """Tell whether a point stands in the document, as few made up do, and is about the focus."""
+        if not (point.citation and point.citation.supported):
+            return False
+        messages = about_messages(point.text, focus)
+        return self._yes(document, messages, cancelled) >= ABOUT_SHARE
+
+    def _yes(
+        self,
+        document: Document,
+        messages: Sequence[Message],
+        cancelled: Cancelled,
+        read: Sequence[Reading] = (),
+    ) -> float:
+        """Return how likely the model says yes, kept as `points` are."""
+
+        def asked() -> str:
+            before, after = self._model.encode_apart(messages)
+            choice = self._model.choose(
+                after if read else before + after,
+                ["Yes", "No"],
+                readings=read,
+                cancelled=cancelled,
+            )
+            return str(choice.shares[0])
+
+        return float(self._kept(document, messages, asked))
+
+    def _recall(self, document: Document, section: Section) -> list[Reading]:
+        """Return chunks as the model read them; none when some of them were not read yet."""
+        passages = [Passage(chunk, document, score=0.0) for chunk in section.chunks]
+        readings, fresh = self._reader.recall(passages)
+        return [] if fresh else readings
 
     def points(
         self,
@@ -155,9 +203,14 @@ class NoteTaker:
 
 
 def _asking(document: Document, section: Section, points: int, focus: str = "") -> list[Message]:
-    head = section_head(document, section.title)
-    text = reading_text(head, [chunk_text(chunk) for chunk in section.chunks])
+    text = _text(document, section)
     return summary_messages(text, document.language, points=points + ASKED_MORE, focus=focus)
+
+
+def _text(document: Document, section: Section) -> str:
+    """Return the section as `NoteTaker.see` lays it before the model, in words."""
+    head = section_head(document, section.title)
+    return reading_text(head, [chunk_text(chunk) for chunk in section.chunks])
 
 
 def _statements(reply: str) -> list[str]:

@@ -1,13 +1,13 @@
 """A whole document summarised: in one pass when it fits, else section by section.
 
 Every part of the text is read, except lists of contents, terms or sources, which are named as left
-out; with a focus, the sections of a long text in which a search finds something about it. The
-points of each section are written in the document's language and then translated, so that a
-summary in another language reads nothing again.
+out. The points of each section are written in the document's language and then translated, so
+that a summary in another language reads nothing again. A summary that keeps to one subject reads
+what a search finds about it: small models do not leave aside the rest of a section.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -17,8 +17,16 @@ from assistant.planning import TEMPLATE_TOKENS
 from assistant.prompting import overview_messages, phrases
 from assistant.protocols import Cancelled, Count, LanguageModel, Store
 from assistant.queueing import Ticket, waiting
-from assistant.reading import Reader, Section, pages_text, title_of, without_apparatus
+from assistant.reading import (
+    SECTION_TOKENS,
+    Reader,
+    Section,
+    pages_text,
+    title_of,
+    without_apparatus,
+)
 from assistant.types import (
+    Chunk,
     ContextMode,
     ContextPlan,
     Document,
@@ -32,6 +40,7 @@ from assistant.types import (
 )
 
 ACTIVE: Final = re.compile(r"([\[\]<>`])")  # of links, images and markup in Markdown
+LIKELY: Final = 0.3  # of yes against no, when asked whether passages are about the focus
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
 
 
@@ -65,22 +74,13 @@ class Summarizer:
         self._cancelled = cancelled
 
     def summarize(
-        self,
-        document: Document,
-        language: str,
-        length: Length,
-        focus: str = "",
-        about: Collection[int] | None = None,
+        self, document: Document, language: str, length: Length
     ) -> Iterator[Stage | Piece | Summary]:
         """Yield stages, the text of each part once it is whole, and last the summary.
 
         Others who wait go between two parts.
-
-        Args:
-            focus: what the summary keeps to.
-            about: ordinals of the chunks that are about it; None when all are.
         """
-        parts = self._parts(document, about)
+        parts = self._parts(document)
         whole = len(parts) == 1
         per_section, per_whole = POINTS[length]
         written = self._notes.written
@@ -90,7 +90,7 @@ class Summarizer:
             yield from waiting(self._ticket, self._cancelled)
             yield self._stage(part, len(told), len(parts))
             points = per_whole if whole else per_section
-            found.append(self._notes.take(document, part, points, self._cancelled, focus))
+            found.append(self._notes.take(document, part, points, self._cancelled))
             translated = self._translated(found[-1], document, language)
             told.append(SectionSummary(part.title, part.pages, translated))
             text = f"{listed(translated, language)}\n"
@@ -100,7 +100,7 @@ class Summarizer:
         if not whole:
             yield from waiting(self._ticket, self._cancelled)
             yield Stage(StageName.SUMMARISING, len(parts), len(parts) + 1)
-            chosen = self._overview(document, parts, found, per_whole, focus)
+            chosen = self._overview(document, parts, found, per_whole)
             overview = self._translated(chosen, document, language)
             yield Piece(f"{phrases(language).overview_title}\n{listed(overview, language)}\n")
         yield Summary(
@@ -112,25 +112,76 @@ class Summarizer:
             plan=self._plan(document, parts),
             kept=self._notes.written == written,
             model=self._model.name,
+        )
+
+    def keep_to(
+        self,
+        focus: str,
+        found: Sequence[Chunk],
+        document: Document,
+        language: str,
+        length: Length,
+    ) -> Iterator[Stage | Piece | Summary]:
+        """Yield stages, the points about one subject, and last the summary: it has no sections.
+
+        Args:
+            focus: the subject.
+            found: what a search for it found, best first.
+        """
+        part = self._about(document, found)
+        written = self._notes.written
+        yield Stage(StageName.SUMMARISING, 0, 1, pages_text(part.pages))
+        points: tuple[Point, ...] = ()
+        subject = self._subject(focus, document, language)
+        if self._notes.concern(document, part, subject, self._cancelled) >= LIKELY:
+            taken = self._notes.take(document, part, POINTS[length][1], self._cancelled, subject)
+            points = self._translated(taken, document, language)
+        yield Piece(f"{listed(points, language) or phrases(language).nothing}\n")
+        yield Summary(
+            document=document,
+            language=language,
+            length=length.value,
+            overview=points,
+            sections=(),
+            plan=self._plan(document, [part]),
+            kept=self._notes.written == written,
+            model=self._model.name,
             focus=focus,
         )
+
+    def _subject(self, focus: str, document: Document, language: str) -> str:
+        """Return the focus in the document's language: small models mix a prompt's languages up."""
+        home = document.language
+        if languages.identify(focus, among=[language, home]) == home:
+            return focus
+        return self._notes.translated(document, focus, home, self._cancelled)
+
+    def _about(self, document: Document, found: Sequence[Chunk]) -> Section:
+        """Return the first of what was found, as far as one reading takes it, in reading order."""
+        body, _ = without_apparatus(self._store.chunks(document.id))
+        ordinals = {chunk.ordinal for chunk in body}
+        limit = min(SECTION_TOKENS, self._model.effective_tokens // 2)
+        chosen: list[Chunk] = []
+        for chunk in found:
+            if chunk.ordinal in ordinals:
+                limit -= self._model.count(chunk.text)
+                if chosen and limit < 0:
+                    break
+                chosen.append(chunk)
+        chunks = sorted(chosen or body[:1], key=lambda chunk: chunk.ordinal)
+        return Section(title_of(chunks), tuple(chunks))
 
     def _stage(self, part: Section, done: int, parts: int) -> Stage:
         return Stage(StageName.SUMMARISING, done, parts + (parts > 1), pages_text(part.pages))
 
-    def _parts(self, document: Document, about: Collection[int] | None) -> list[Section]:
-        """Return the document as one part when it fits the window wisely, else its sections.
-
-        Of sections, only those with chunks that it is about.
-        """
+    def _parts(self, document: Document) -> list[Section]:
+        """Return the document as one part when it fits the window wisely, else its sections."""
         found = self._reader.sections(document)
         whole = [chunk for section in found for chunk in section.chunks]
         one = Section(title_of(whole), tuple(whole))
         most = POINTS[Length.LONG][1] * TOKENS_PER_POINT + 8 * TEMPLATE_TOKENS
         fits = self._tokens(document, one) + most <= self._model.effective_tokens
-        if fits or about is None:
-            return [one] if fits else found
-        return [part for part in found if any(c.ordinal in about for c in part.chunks)] or found
+        return [one] if fits else found
 
     def _tokens(self, document: Document, part: Section) -> int:
         return sum(reading.seen_tokens for reading in self._notes.see(document, part))
@@ -141,7 +192,6 @@ class Summarizer:
         parts: Sequence[Section],
         found: Sequence[tuple[Point, ...]],
         points: int,
-        focus: str,
     ) -> tuple[Point, ...]:
         """Choose among the points of all parts, in rounds when they do not fit one window."""
         starts = [point.citation.char_start for few in found for point in few if point.citation]
@@ -153,7 +203,7 @@ class Summarizer:
         ]
 
         def chosen(texts: Sequence[str], points: int) -> tuple[Point, ...]:
-            messages = overview_messages(texts, document.language, points=points, focus=focus)
+            messages = overview_messages(texts, document.language, points=points)
             return self._notes.points(document, cited, messages, points, self._cancelled)
 
         room = self._model.effective_tokens // 2
@@ -200,7 +250,9 @@ class Summarizer:
 def markdown(summary: Summary) -> str:
     """Return the summary as a Markdown text with page references."""
     language = summary.language
-    lines = [f"# {harmless(title(summary))}", "", _items(summary.overview, language)]
+    nothing = phrases(language).nothing if summary.found_nothing else ""
+    overview = nothing or _items(summary.overview, language)
+    lines = [f"# {harmless(title(summary))}", "", overview]
     for section in summary.sections:
         lines += [
             "",

@@ -524,6 +524,11 @@ class Summary:
     focus: str = ""
 
     @property
+    def found_nothing(self) -> bool:
+        """Whether nothing in the document is about the focus."""
+        return bool(self.focus) and not self.overview
+
+    @property
     def order(self) -> SummaryOrder:
         return SummaryOrder(self.document.id, self.language, self.length, self.focus)
 

@@ -50,6 +50,8 @@ def summary_docx(summary: Summary) -> bytes:
     document.add_heading(title(summary), 0)
     language = summary.language
     _add(document, phrases(language).overview_title, summary.overview, language)
+    if summary.found_nothing:
+        document.add_paragraph(phrases(language).nothing)
     for section in summary.sections:
         _add(document, head(section, language), section.points, language)
     out = io.BytesIO()

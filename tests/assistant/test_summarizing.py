@@ -14,8 +14,10 @@ from assistant.backends.library import Library
 from assistant.backends.memory import ExactIndex
 from assistant.errors import Cancelled
 from assistant.noting import whole_sentences
+from assistant.prompting import phrases
 from assistant.summarizing import Length, markdown
 from assistant.types import (
+    Choice,
     ContextMode,
     Document,
     Generation,
@@ -25,6 +27,7 @@ from assistant.types import (
     Stage,
     StageName,
     Summary,
+    Tokens,
 )
 from tests.backends.libraries import add
 
@@ -113,28 +116,54 @@ def test_another_language_or_length_is_another_summary(library: Library) -> None
     assert len(model.asked) == 3
 
 
-def test_with_a_focus_only_the_sections_about_it_are_read(library: Library) -> None:
+def test_with_a_focus_what_a_search_finds_is_read(library: Library) -> None:
     pages = BOOK.split("\n\n")
-    pages[7] += " The lighthouse keeper counted ships."
+    told = "The lighthouse keeper counted ships."
+    pages[7] += f" {told}"
     book = add(library, "\n\n".join(pages))
     whole = summary_of(run(ScriptedModel(SAID), library, book))
-    model = ScriptedModel(SAID)
+    model = ScriptedModel(f" {told}\n2. Nobody wrote this anywhere.")
     summary = summary_of(run(model, library, book, focus=" lighthouse keeper ships "))
     assert summary.focus == "lighthouse keeper ships"
+    assert [point.text for point in summary.overview] == [told]
     assert 8 in pages_read(summary)
-    assert len(summary.sections) < len(whole.sections)
-    assert pages_read(summary) == sorted(
-        {n for part in summary.sections for n in range(part.pages[0], part.pages[1] + 1)}
-    )
-    orders = [messages[-1].text for messages in model.asked]
-    assert all("lighthouse keeper ships" in order for order in orders)
+    assert len(pages_read(summary)) < PAGES
+    (asked,) = [messages for messages in model.asked if "List in English" in messages[-1].text]
+    assert "lighthouse keeper ships" in asked[-1].text
+    assert "counted ships" in asked[0].text
+    again = summary_of(run(ScriptedModel("No."), library, book, focus="lighthouse keeper ships"))
+    assert again == replace(summary, kept=True)
     assert summary_of(run(ScriptedModel("No."), library, book)) == replace(whole, kept=True)
 
 
-def test_a_short_text_is_read_whole_with_any_focus(library: Library) -> None:
-    book = add(library, "The bridge is old.\n\nIt is long.\n\nIt is of granite.")
-    summary = summary_of(run(ScriptedModel(SAID), library, book, focus="stone"))
-    assert pages_read(summary) == [1, 2, 3]
+class Strict(ScriptedModel):
+    """Finds that what it reads is about the subject, and a statement only when it names it."""
+
+    def choose(self, prompt: Tokens, options: Sequence[str], **others: Any) -> Choice:
+        choice = super().choose(prompt, options, **others)
+        said = self.asked[-1][-1].text
+        return replace(choice, shares=(0.2, 0.8)) if said.startswith("Statement: It is") else choice
+
+
+def test_points_about_something_else_are_dropped(library: Library) -> None:
+    book = add(library, "The bridge is of granite.\n\nIt is long and old.")
+    model = Strict(" The bridge is of granite.\n2. It is long and old.")
+    summary = summary_of(run(model, library, book, focus="stone"))
+    assert [point.text for point in summary.overview] == ["The bridge is of granite."]
+
+
+@pytest.mark.parametrize("text", ["The bridge is old.\n\nIt is long.", BOOK])
+def test_a_focus_of_which_nothing_is_told_says_so(library: Library, text: str) -> None:
+    book = add(library, text)
+    model = ScriptedModel(SAID, knows=False)
+    events = run(model, library, book, focus="Peru", language="es")
+    summary = summary_of(events)
+    assert (summary.overview, summary.found_nothing) == ((), True)
+    assert summary.plan.pages_read
+    told = phrases("es").nothing
+    assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == told
+    assert told in markdown(summary)
+    assert not any("List in" in messages[-1].text for messages in model.asked)
 
 
 def test_a_stopped_summary_keeps_what_was_written(library: Library) -> None:

@@ -98,6 +98,8 @@ def _draw(desk: Desk, summary: Summary) -> None:
     st.subheader(plain(title(summary)), anchor=False)
     st.markdown(f"**{plain(phrases(summary.language).overview_title)}**")
     _points(words, summary.overview, "overview")
+    if summary.found_nothing:
+        st.write(plain(phrases(summary.language).nothing))
     for number, section in enumerate(summary.sections):
         st.markdown(f"**{plain(head(section, summary.language))}**")
         _points(words, section.points, str(number))
