@@ -41,6 +41,7 @@ from assistant.types import (
     Message,
     Passage,
     Piece,
+    ReadSoFar,
     Role,
     Stage,
     StageName,
@@ -327,9 +328,9 @@ class Assistant:
                         raise
                     ticket.pass_on()
 
-    def prepared(self, document: str) -> float:
-        """Return which share of a document's tokens was read for later questions."""
-        return self._reader.share_read(self._store.document(document))
+    def prepared(self, document: str) -> ReadSoFar:
+        """Return how much of a document was read for later questions."""
+        return self._reader.read_so_far(self._store.document(document))
 
     def _asked(
         self,

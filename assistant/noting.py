@@ -88,7 +88,7 @@ class NoteTaker:
         return self._yes(document, messages, cancelled, self._recall(document, section))
 
     def _is_about(self, document: Document, point: Point, focus: str, cancelled: Cancelled) -> bool:
-        """Tell whether a point stands in the document, as few made up do, and is about the focus."""
+        """Tell whether a point stands in the document and is about the focus."""
         if not (point.citation and point.citation.supported):
             return False
         messages = about_messages(point.text, focus)

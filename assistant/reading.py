@@ -19,6 +19,7 @@ from assistant.types import (
     Message,
     Passage,
     Reading,
+    ReadSoFar,
     Role,
     Stage,
     StageName,
@@ -219,11 +220,11 @@ class Reader:
         speeds = self._model.speeds
         return speeds.reading(len(part.tokens) - done, depth=done) if speeds else 0.0
 
-    def share_read(self, document: Document) -> float:
-        """Return which share of the document's tokens was read."""
+    def read_so_far(self, document: Document) -> ReadSoFar:
+        """Return how much of the document was read."""
         parts = [self._whole(document, section) for section in self.sections(document)]
         read = sum(len(part.tokens) for part in parts if self._model.has_read(part))
-        return read / sum(len(part.tokens) for part in parts)
+        return ReadSoFar(read, sum(len(part.tokens) for part in parts))
 
     def _was_read(self, passage: Passage) -> bool:
         section = self._section_of(passage)

@@ -303,6 +303,22 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class ReadSoFar:
+    """How much a model read of a document for later questions.
+
+    Attributes:
+        tokens: of its body as this model reads it.
+    """
+
+    tokens_read: int
+    tokens: int
+
+    @property
+    def share(self) -> float:
+        return self.tokens_read / self.tokens
+
+
+@dataclass(frozen=True)
 class Speeds:
     """Seconds a token: so many with an empty cache, and more for each token before it.
 

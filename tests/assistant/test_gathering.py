@@ -181,7 +181,7 @@ def test_a_question_goes_before_what_is_being_prepared(library: Library, book: D
     thread.join(10)
     assert model.stops == 1
     assert stages[-1].done == stages[-1].total
-    assert assistant.prepared(book.id) == 1.0
+    assert assistant.prepared(book.id).share == 1.0
 
 
 def test_who_waits_for_another_question_is_told_the_place(library: Library, book: Document) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 from assistant.errors import QuipuError
-from assistant.types import Citation, Document, StageName
+from assistant.types import Citation, Document, ReadSoFar, StageName
 from assistant.wiring import Workspace
 from ingest.indexing import Outcome, Progress, Status
 from ingest.reading import MAX_FILE_BYTES, READERS
@@ -143,6 +143,7 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
     words = desk.words
     ready = words("library.ready")
+    read = [_read_so_far(desk.workspace, document.id) for document in documents]
     rows = [
         {
             words("library.title"): document.title,
@@ -150,9 +151,10 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
             words("library.pages"): document.page_count,
             words("library.words"): document.word_count,
             words("library.on"): words.date(document.added_at),
-            ready: _ready(desk.workspace, document.id),
+            words("library.tokens"): so_far.tokens if so_far else None,
+            ready: round(100 * so_far.share) if so_far else None,
         }
-        for document in documents
+        for document, so_far in zip(documents, read, strict=True)
     ]
     share = st.column_config.ProgressColumn(
         ready, help=words("library.ready_help"), format="%d %%", min_value=0, max_value=100
@@ -170,10 +172,10 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
 
 
 @st.cache_data(ttl=READY_S, show_spinner=False)
-def _ready(_workspace: Workspace, document: str) -> int | None:
-    """Return how many hundredths of a document were read; None when no model can tell."""
+def _read_so_far(_workspace: Workspace, document: str) -> ReadSoFar | None:
+    """Return how much of a document was read; None when no model can tell."""
     try:
-        return round(100 * _workspace.assistant.prepared(document))
+        return _workspace.assistant.prepared(document)
     except QuipuError:
         return None
 
