@@ -6,6 +6,7 @@
 import http.client
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ import pytest
 from assistant.backends.chroma import ChromaIndex
 from assistant.backends.library import Library
 from assistant.languages import identify
+from assistant.models.shelf import PREFERRED
+from assistant.settings import default_models
 from tests.ui.browser import (
     QUIPU,
     ask,
@@ -118,6 +121,76 @@ def test_a_strange_host_name_is_turned_away(address: str) -> None:
             connection.request("GET", "/_stcore/stream", headers={"Host": host, **upgrade})
             answers[host] = connection.getresponse().status
     assert answers == {"127.0.0.1": 101, "evil.example": 403}
+
+
+def test_a_summary_with_a_focus_is_there_again_after_a_reload(address: str, driver: Any) -> None:
+    driver.get(f"{address}/?lang=fr&view=summaries")
+    focus = found(driver, "[aria-label='Sujet']")
+    focus.send_keys("la pluie", "\ue007")
+    press(driver, "Résumer")
+    until(lambda: "812" in text(driver), 240)
+    driver.refresh()
+    until(lambda: "812" in text(driver))
+    assert "Water in the valley: la pluie" in text(driver)
+    assert "14 " not in text(driver)  # the wells are about something else
+
+
+def test_keys_alone_ask_and_open_the_source(address: str, driver: Any) -> None:
+    from selenium.webdriver import ActionChains
+
+    driver.get(f"{address}/?lang=en")
+    ask(driver, "How many wells did the village dig?")
+    for _ in range(60):
+        ActionChains(driver).send_keys("\ue004").perform()  # Tab
+        if driver.switch_to.active_element.text.startswith("[1]"):
+            break
+    else:
+        raise AssertionError("no source can be reached with Tab")
+    ActionChains(driver).send_keys("\ue007").perform()
+    until(lambda: "The village dug 14 wells" in text(driver))
+
+
+@pytest.mark.parametrize("view", ["ask", "library", "summaries", "compare", "models"])
+def test_every_view_fits_a_dark_and_narrow_screen(address: str, driver: Any, view: str) -> None:
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    driver.set_window_size(420, 900)
+    driver.get(f"{address}/?lang=de&view={view}")
+    found(driver, "[data-testid='stMainBlockContainer'] p")
+    ground = driver.execute_script(
+        "return getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    )
+    assert max(int(part) for part in re.findall(r"\d+", ground)[:3]) < 60, ground
+    wide, window = driver.execute_script(
+        "return [document.documentElement.scrollWidth, window.innerWidth]"
+    )
+    assert wide <= window
+    assert not driver.find_elements("css selector", "[data-testid='stException'], img:not([alt])")
+
+
+def test_another_model_stops_what_is_being_answered(
+    home: Path, driver: Any, tmp_path: Path, tiny_llama_path: Path
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for file in default_models().iterdir():
+        if file.name != PREFERRED:
+            (models / file.name).symlink_to(file)
+    command = [*QUIPU, "page", "--no-browser", "--port"]
+    environment = {"QUIPU_HOME": str(home), "QUIPU_MODELS": str(models)}
+    for order in (["import", str(tiny_llama_path)], ["use", "starter"]):
+        subprocess.run([*QUIPU, "models", *order], check=True, env={**os.environ, **environment})
+    with served(command, environment) as address:
+        driver.get(f"{address}/?lang=en")
+        field = found(driver, "[data-testid='stChatInput'] textarea:enabled")
+        field.send_keys("Tell me everything about the valley, in many sentences.", "\ue007")
+        until(lambda: "Stop" in text(driver))
+        press(driver, "Models")
+        press(driver, "Use it")
+        until(lambda: "answers from now on" in text(driver))
+        press(driver, "Ask")
+        until(lambda: "Stopped before the end." in text(driver))
+    assert (models / PREFERRED).read_text("utf-8") != "starter"
 
 
 class Bait(http.server.BaseHTTPRequestHandler):

@@ -40,7 +40,10 @@ def show(desk: Desk) -> None:
         desk.workspace.comparisons,
         place=PLACE,
         name=name,
-        fits=lambda order: order.documents == wanted.documents,
+        fits=[
+            lambda order: order == wanted,
+            lambda order: order.documents == wanted.documents,
+        ],
         nothing=words("compare.none"),
     )
     if found is None:
@@ -71,7 +74,11 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> ComparisonOrder:
             on_change=close,
             args=(PLACE,),
         )
-        order = ComparisonOrder(first, second, language_choice(words, key="compared-language"))
+        order = ComparisonOrder(
+            first,
+            second,
+            language_choice(words, words("compare.language"), key="compared-language"),
+        )
         if st.button(words("compare.start"), type="primary"):
             want(desk.workspace.comparisons, order, place=PLACE)
             st.rerun()

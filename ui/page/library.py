@@ -1,5 +1,6 @@
 """The view of the library: documents come in, are listed, opened, renamed and removed."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,7 +16,16 @@ from ui.page.showing import plain, source
 from ui.page.words import Words, native
 
 REFRESH_S: Final = 1.0
+TITLE_WIDTH: Final = 320  # pixels
+READY_WIDTH: Final = 130
 READY_S: Final = 20.0  # for which it is not looked up again how much of a document was read
+# Streamlit writes in its upload field in English: ours stands in its place.
+FIELD_STYLE: Final = """<style>
+[data-testid=stFileUploaderDropzone] p, [data-testid=stFileUploaderDropzoneInstructions] span
+{font-size: 0}
+[data-testid=stFileUploaderDropzone] p::after {font-size: 1rem; content: %s}
+[data-testid=stFileUploaderDropzoneInstructions] span::after {font-size: 0.875rem; content: %s}
+</style>"""
 STEPS: Final = {
     "queued": "library.queued",
     "reading": "library.file_reading",
@@ -38,18 +48,26 @@ def _upload(desk: Desk) -> None:
     """Draw where files are dropped; each is taken in as soon as it is there."""
     words = desk.words
     number = st.session_state.setdefault("upload", 0)  # another one empties the field
+    kinds = ", ".join(sorted(suffix.removeprefix(".").upper() for suffix in READERS))
+    limit = words("library.kinds", mb=MAX_FILE_BYTES // 1_000_000, kinds=kinds)
+    st.html(FIELD_STYLE % (_quoted(words("library.upload")), _quoted(limit)))
     sent = st.file_uploader(
         words("library.add"),
         type=sorted(suffix.removeprefix(".") for suffix in READERS),
         accept_multiple_files=True,
         key=f"upload-{number}",
-        help=words("library.limit", mb=MAX_FILE_BYTES // 1_000_000),
+        help=words("library.limit"),
     )
     if sent:
         for file in sent:
             desk.uploads.put(file.name, file.getvalue())
         st.session_state["upload"] = number + 1
         st.rerun()
+
+
+def _quoted(text: str) -> str:
+    """Return a text of ours as a string of CSS."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -150,19 +168,25 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
             words("library.language"): native(document.language),
             words("library.pages"): document.page_count,
             words("library.words"): document.word_count,
-            words("library.on"): words.date(document.added_at),
             words("library.tokens"): so_far.tokens if so_far else None,
+            words("library.on"): words.date(document.added_at),
             ready: round(100 * so_far.share) if so_far else None,
         }
         for document, so_far in zip(documents, read, strict=True)
     ]
     share = st.column_config.ProgressColumn(
-        ready, help=words("library.ready_help"), format="%d %%", min_value=0, max_value=100
+        ready,
+        width=READY_WIDTH,
+        help=words("library.ready_help"),
+        format="%d %%",
+        min_value=0,
+        max_value=100,
     )
+    title = st.column_config.TextColumn(words("library.title"), width=TITLE_WIDTH)
     event: Any = st.dataframe(
         rows,
         hide_index=True,
-        column_config={ready: share},
+        column_config={ready: share, words("library.title"): title},
         on_select="rerun",
         selection_mode="single-row",
         key="documents-" + "-".join(document.short_id for document in documents),

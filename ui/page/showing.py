@@ -60,19 +60,21 @@ class Part:
 
 def bar(parts: Sequence[Part], whole: float) -> str:
     """Return a bar of blocks as Markdown, with its legend; what no part takes is left blank."""
-    blocks, left = "", BLOCKS
+    blocks, size, end = "", 0.0, 0
     for part in parts:
-        width = min(left, max(1, round(BLOCKS * part.size / whole))) if part.size else 0
-        left -= width
+        size += part.size
+        width = max(1, round(BLOCKS * size / whole) - end) if part.size else 0
+        width = min(width, BLOCKS - end)
+        end += width
         blocks += f":{part.colour}[{'█' * width}]" if width else ""
     legend = " · ".join(f":{part.colour}[■] {plain(part.label)}" for part in parts)
-    return f"{blocks}{'░' * left}\n\n{legend}"
+    return f"{blocks}{'░' * (BLOCKS - end)}\n\n{legend}"
 
 
-def language_choice(words: Words, *, key: str) -> str:
+def language_choice(words: Words, label: str, *, key: str) -> str:
     """Draw the choice of the language that points are written in; the page's is the first."""
     chosen = st.selectbox(
-        words("summary.language"),
+        label,
         SUPPORTED,
         index=SUPPORTED.index(words.code),
         key=f"{key}-{words.code}",

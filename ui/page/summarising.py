@@ -34,7 +34,7 @@ def show(desk: Desk) -> None:
     if not documents:
         st.info(words("notices.EmptyLibrary"))
         return
-    chosen = _choice(desk, documents)
+    wanted = _choice(desk, documents)
 
     def name(order: SummaryOrder) -> str:
         document = shorten(documents[order.document].title, TITLE_CHARS)
@@ -46,7 +46,10 @@ def show(desk: Desk) -> None:
         desk.workspace.summaries,
         place=PLACE,
         name=name,
-        fits=lambda order: order.document == chosen,
+        fits=[
+            lambda order: (order.document, order.language) == (wanted.document, wanted.language),
+            lambda order: order.document == wanted.document,
+        ],
         nothing=words("summary.none"),
     )
     if summary is None:
@@ -58,8 +61,8 @@ def show(desk: Desk) -> None:
         chosen_page(desk, PLACE, {summary.document.id}, summary.language)
 
 
-def _choice(desk: Desk, documents: dict[str, Document]) -> str:
-    """Draw what a summary is written for; return the id of the chosen document."""
+def _choice(desk: Desk, documents: dict[str, Document]) -> SummaryOrder:
+    """Draw what a summary is written for, and return it."""
     words = desk.words
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.session_state.get("summarised") not in documents:
@@ -72,7 +75,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> str:
             on_change=close,
             args=(PLACE,),
         )
-        language = language_choice(words, key="summary-language")
+        language = language_choice(words, words("summary.language"), key="summary-language")
         length = st.selectbox(
             words("summary.length"),
             list(Length),
@@ -86,16 +89,17 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> str:
             help=words("summary.focus_help"),
             max_chars=FOCUS_CHARS,
         )
+        order = SummaryOrder(document, language, length.value, focus.strip())
         if st.button(words("summary.start"), type="primary"):
-            order = SummaryOrder(document, language, length.value, focus.strip())
             want(desk.workspace.summaries, order, place=PLACE)
             st.rerun()
-    return str(document)
+    return order
 
 
 def _draw(desk: Desk, summary: Summary) -> None:
     words = desk.words
     st.subheader(plain(title(summary)), anchor=False)
+    st.caption(f"{native(summary.language)} · {words(f'summary.{summary.length}')}")
     st.markdown(f"**{plain(phrases(summary.language).overview_title)}**")
     _points(words, summary.overview, "overview")
     if summary.found_nothing:

@@ -1,6 +1,6 @@
 """Works that are kept, such as summaries: a list of them, and the one that is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import streamlit as st
@@ -26,18 +26,18 @@ def opened(
     *,
     place: str,
     name: Callable[[Any], str],
-    fits: Callable[[Any], bool],
+    fits: Sequence[Callable[[Any], bool]],
     nothing: str,
 ) -> Any:
     """List the works in the side bar; return the open one, None when there is none to draw.
 
     Draws how far it is, or why it was not written. When none was opened it is one that is being
-    written, else the newest that fits.
+    written, else the newest that fits best.
 
     Args:
         place: of the view, in which it is noted which one is open.
         name: what an order is called.
-        fits: whether an order is one for what was chosen.
+        fits: tell whether an order is one for what was chosen, the narrowest first.
         nothing: what is said when there is none at all.
     """
     kept = {work.order: work for work in works.every()}
@@ -45,7 +45,7 @@ def opened(
     _list(words, [*running, *(order for order in kept if order not in running)], place, name)
     order = st.session_state.get(f"open-{place}")
     if order is None or not (order in kept or works.last(order)):
-        order = next(filter(fits, kept), None)
+        order = next((each for fit in fits for each in kept if fit(each)), None)
         if running:  # begun in another tab, or before a reload
             order = next(iter(running))
             _open(place, order)
