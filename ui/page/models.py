@@ -43,6 +43,8 @@ def chosen(settings: Settings) -> Settings:
 
 def show(settings: Settings, words: Words) -> None:
     """Draw the machine, the models on it, and those that can be fetched."""
+    if name := st.session_state.pop("switched", None):
+        st.toast(plain(words("models.switched", name=name)))
     machine, shelf = measure(), model_shelf(settings)
     installed = shelf.installed()
     st.caption(
@@ -137,15 +139,19 @@ def _model(
         st.markdown(_memory(words, entry, machine, window))
         st.caption(words("models.window", tokens=window))
         _speed(settings, words, model)
-        if (
-            not in_use
-            and can_chat(entry)
-            and st.button(words("models.use"), key=f"use-{model.name}")
-        ):
-            model_shelf(settings).prefer(model.name)
-            _choice()["model"] = model.name
-            st.toast(plain(words("models.switched", name=model.name)))
-            st.rerun()
+        if not in_use and can_chat(entry):
+            st.button(
+                words("models.use"),
+                key=f"use-{model.name}",
+                on_click=_use,
+                args=(settings, model.name),
+            )
+
+
+def _use(settings: Settings, name: str) -> None:
+    model_shelf(settings).prefer(name)
+    _choice()["model"] = name
+    st.session_state["switched"] = name
 
 
 def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> str:
