@@ -218,6 +218,8 @@ def coverage(summary: Summary) -> None:
     """Say what was read for a summary, and what was not."""
     kept = ", all kept from before" if summary.kept else ""
     parts = f"{len(summary.sections)} sections" if summary.sections else "one pass"
+    if summary.focus:
+        parts = "one pass: those on which a search found something about it"
     ERRORS.print(
         f"[dim]{summary.model}: {len(summary.plan.pages_read)} of {summary.document.page_count} "
         f"pages read in {parts}{kept}[/dim]"

@@ -8,6 +8,7 @@ import streamlit as st
 from assistant.prompting import phrases
 from assistant.summarizing import Length, head, markdown, title
 from assistant.types import Document, Point, Summary, SummaryOrder
+from ingest.indexing import ranges
 from ui.exporting import summary_docx
 from ui.page.desk import Desk
 from ui.page.showing import (
@@ -110,12 +111,12 @@ def _draw(desk: Desk, summary: Summary) -> None:
     read, left_out = summary.plan.pages_read, summary.plan.pages_left_out
     pages = summary.document.page_count
     if summary.focus and len(read) + len(left_out) < pages:
-        st.caption(words("summary.focused", read=len(read), pages=pages))
+        numbers = ranges([page for _, page in read])
+        st.caption(words("summary.focused", read=len(read), pages=pages, numbers=numbers))
     else:
         st.caption(words("summary.coverage", read=len(read), pages=pages))
     if left_out:
-        lists = ", ".join(str(page) for _, page in left_out)
-        st.caption(words("summary.lists", pages=lists))
+        st.caption(words("summary.lists", pages=ranges([page for _, page in left_out])))
     name = f"summary-{summary.document.short_id}-{summary.language}"
     with st.container(horizontal=True):
         st.download_button(
