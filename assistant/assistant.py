@@ -23,7 +23,7 @@ from assistant.prompting import (
     says_not_found,
 )
 from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker, Store, never
-from assistant.queueing import Queue, waiting
+from assistant.queueing import Queue
 from assistant.reading import Reader
 from assistant.rewriting import stands_alone, usable
 from assistant.suggesting import Suggester
@@ -100,8 +100,8 @@ class Assistant:
         """
         asked = self._asked(question, language, documents, history, filters)
         run = Run(asked.question, asked.language, cancelled)
-        with self._queue.ticket() as ticket:
-            yield from waiting(ticket, cancelled)
+        with self._queue.ticket(cancelled) as ticket:
+            yield from ticket.turn()
             yield from self._load(run)
             yield Stage(StageName.SEARCHING)
             run.searched = self._standalone(asked.question, history, cancelled)
@@ -158,8 +158,8 @@ class Assistant:
         Raises:
             ModelError, Cancelled.
         """
-        with self._queue.ticket() as ticket:
-            for _ in waiting(ticket, cancelled):
+        with self._queue.ticket(cancelled) as ticket:
+            for _ in ticket.turn():
                 pass
             return self._standalone(question, history, cancelled)
 
@@ -218,13 +218,11 @@ class Assistant:
         found = self._store.document(document)
         wanted = languages.check(language) if language else found.language
         focus = focus.strip()
-        with self._queue.ticket() as ticket:
-            yield from waiting(ticket, cancelled)
+        with self._queue.ticket(cancelled) as ticket:
+            yield from ticket.turn()
             yield Stage(StageName.LOADING)
             notes = self._note_taker()
-            summarizer = Summarizer(
-                self._model, self._store, self._reader, notes, ticket, cancelled
-            )
+            summarizer = Summarizer(self._model, self._store, self._reader, notes, ticket)
             if focus:
                 chunks = self._found(focus, found)
                 yield from summarizer.keep_to(focus, chunks, found, wanted, length)
@@ -250,13 +248,11 @@ class Assistant:
         """
         one, other = self._store.document(first), self._store.document(second)
         wanted = languages.check(language) if language else one.language
-        with self._queue.ticket() as ticket:
-            yield from waiting(ticket, cancelled)
+        with self._queue.ticket(cancelled) as ticket:
+            yield from ticket.turn()
             yield Stage(StageName.LOADING)
             comparer = Comparer(
-                *(self._model, self._embedder, self._reader, self._note_taker()),
-                ticket,
-                cancelled,
+                self._model, self._embedder, self._reader, self._note_taker(), ticket
             )
             yield from comparer.compare(one, other, wanted)
 
@@ -275,8 +271,8 @@ class Assistant:
         if languages.identify(citation.quote) == wanted:
             yield citation.quote
             return
-        with self._queue.ticket() as ticket:
-            yield from waiting(ticket, cancelled)
+        with self._queue.ticket(cancelled) as ticket:
+            yield from ticket.turn()
             yield Stage(StageName.TRANSLATING)
             yield self._note_taker().translated(document, citation.quote, wanted, cancelled)
 
@@ -297,8 +293,8 @@ class Assistant:
         if (kept := self._suggester.kept(found, wanted)) is not None:
             yield kept
             return
-        with self._queue.ticket() as ticket:
-            yield from waiting(ticket, cancelled)
+        with self._queue.ticket(cancelled) as ticket:
+            yield from ticket.turn()
             yield from self._suggester.suggest(found, wanted, cancelled)
 
     def suggested(self, document: str, language: str) -> tuple[str, ...]:
@@ -317,9 +313,9 @@ class Assistant:
             UnknownDocument, AmbiguousDocument, ModelError, Cancelled.
         """
         found = self._store.document(document)
-        with self._queue.ticket(background=True) as ticket:
+        with self._queue.ticket(cancelled, background=True) as ticket:
             while True:
-                yield from waiting(ticket, cancelled)
+                yield from ticket.turn()
                 try:
                     yield from self._reader.read(found, lambda: cancelled() or ticket.wanted)
                     return

@@ -13,8 +13,8 @@ from assistant.centring import Centring
 from assistant.citing import numbers_of
 from assistant.noting import NoteTaker
 from assistant.prompting import same_messages
-from assistant.protocols import Cancelled, Embedder, LanguageModel
-from assistant.queueing import Ticket, waiting
+from assistant.protocols import Embedder, LanguageModel
+from assistant.queueing import Ticket
 from assistant.reading import Reader, Section, pages_text
 from assistant.types import Comparison, Document, Matrix, Point, Stage, StageName
 
@@ -36,7 +36,6 @@ class Comparer:
         reader: Reader,
         notes: NoteTaker,
         ticket: Ticket,
-        cancelled: Cancelled,
     ) -> None:
         self._model = model
         self._embedder = embedder
@@ -44,7 +43,6 @@ class Comparer:
         self._reader = reader
         self._notes = notes
         self._ticket = ticket
-        self._cancelled = cancelled
 
     def compare(
         self, first: Document, second: Document, language: str
@@ -53,12 +51,12 @@ class Comparer:
         sections = [(d, s) for d in (first, second) for s in self._reader.sections(d)]
         taken: dict[str, list[Point]] = {first.id: [], second.id: []}
         for number, (document, section) in enumerate(sections):
-            yield from waiting(self._ticket, self._cancelled)
+            yield from self._ticket.turn()
             yield self._stage(number, len(sections), section)
-            points = self._notes.take(document, section, POINTS_A_SECTION, self._cancelled)
+            points = self._notes.take(document, section, POINTS_A_SECTION, self._ticket.cancelled)
             taken[document.id] += [p for p in points if p.citation and p.citation.supported]
             self._ticket.pass_on()
-        yield from waiting(self._ticket, self._cancelled)
+        yield from self._ticket.turn()
         yield Stage(StageName.WRITING)
         ours, theirs = taken[first.id], taken[second.id]
         pairs = self._pairs(ours, theirs, first, second)
@@ -124,14 +122,14 @@ class Comparer:
             return False
         messages = same_messages(one.text, other.text)
         choice = self._model.choose(
-            self._model.encode(messages), ["Yes", "No"], cancelled=self._cancelled
+            self._model.encode(messages), ["Yes", "No"], cancelled=self._ticket.cancelled
         )
         return choice.shares[0] >= SAME_SHARE
 
     def _told(self, point: Point, document: Document, language: str) -> Point:
         if document.language == language:
             return point
-        text = self._notes.translated(document, point.text, language, self._cancelled)
+        text = self._notes.translated(document, point.text, language, self._ticket.cancelled)
         return Point(text, point.citation)
 
 

@@ -16,10 +16,15 @@ LOOK_S: Final = 0.1  # between two looks of somebody who waits
 
 
 class Ticket:
-    """A place in the queue; in front of it stands whoever is served now."""
+    """A place in the queue; in front of it stands whoever is served now.
 
-    def __init__(self, queue: "Queue", *, background: bool) -> None:
+    Attributes:
+        cancelled: tells whether its holder gave up.
+    """
+
+    def __init__(self, queue: "Queue", cancelled: Callable[[], bool], *, background: bool) -> None:
         self._queue = queue
+        self.cancelled = cancelled
         self.background = background
 
     @property
@@ -32,18 +37,18 @@ class Ticket:
         """Whether it is this one's turn and somebody waits who should not wait for it."""
         return self._queue.wanted(self)
 
-    def wait(self, cancelled: Callable[[], bool]) -> Iterator[int]:
-        """Yield the position whenever it has changed, until it is this one's turn.
+    def turn(self) -> Iterator[Stage]:
+        """Yield a stage whenever the position has changed, until it is this one's turn.
 
         Raises:
-            Cancelled: `cancelled` said so.
+            Cancelled: its holder gave up.
         """
         told = 0
         while (position := self._queue.look(self, LOOK_S if told else 0.0)) > 0:
-            if cancelled():
+            if self.cancelled():
                 raise Cancelled
             if position != told:
-                yield position
+                yield Stage(StageName.WAITING, 0, position)
             told = position
 
     def pass_on(self) -> None:
@@ -59,9 +64,11 @@ class Queue:
         self._tickets: list[Ticket] = []
 
     @contextmanager
-    def ticket(self, *, background: bool = False) -> Iterator[Ticket]:
+    def ticket(
+        self, cancelled: Callable[[], bool], *, background: bool = False
+    ) -> Iterator[Ticket]:
         """Hold a place in the queue; leaving the block gives it up."""
-        ticket = Ticket(self, background=background)
+        ticket = Ticket(self, cancelled, background=background)
         with self._changed:
             self._enter(ticket)
         try:
@@ -101,9 +108,3 @@ class Queue:
             while place > 1 and self._tickets[place - 1].background:
                 place -= 1
         self._tickets.insert(place, ticket)
-
-
-def waiting(ticket: Ticket, cancelled: Callable[[], bool]) -> Iterator[Stage]:
-    """Yield a stage whenever the position has changed, until it is the ticket's turn."""
-    for position in ticket.wait(cancelled):
-        yield Stage(StageName.WAITING, 0, position)

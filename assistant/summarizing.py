@@ -15,8 +15,8 @@ from assistant import languages
 from assistant.noting import TOKENS_PER_POINT, NoteTaker
 from assistant.planning import TEMPLATE_TOKENS
 from assistant.prompting import overview_messages, phrases
-from assistant.protocols import Cancelled, Count, LanguageModel, Store
-from assistant.queueing import Ticket, waiting
+from assistant.protocols import Count, LanguageModel, Store
+from assistant.queueing import Ticket
 from assistant.reading import (
     SECTION_TOKENS,
     Reader,
@@ -64,14 +64,12 @@ class Summarizer:
         reader: Reader,
         notes: NoteTaker,
         ticket: Ticket,
-        cancelled: Cancelled,
     ) -> None:
         self._model = model
         self._store = store
         self._reader = reader
         self._notes = notes
         self._ticket = ticket
-        self._cancelled = cancelled
 
     def summarize(
         self, document: Document, language: str, length: Length
@@ -87,10 +85,10 @@ class Summarizer:
         found: list[tuple[Point, ...]] = []  # in the document's language
         told: list[SectionSummary] = []
         for part in parts:
-            yield from waiting(self._ticket, self._cancelled)
+            yield from self._ticket.turn()
             yield self._stage(part, len(told), len(parts))
             points = per_whole if whole else per_section
-            found.append(self._notes.take(document, part, points, self._cancelled))
+            found.append(self._notes.take(document, part, points, self._ticket.cancelled))
             translated = self._translated(found[-1], document, language)
             told.append(SectionSummary(part.title, part.pages, translated))
             text = f"{listed(translated, language)}\n"
@@ -98,7 +96,7 @@ class Summarizer:
             self._ticket.pass_on()
         overview = told[0].points
         if not whole:
-            yield from waiting(self._ticket, self._cancelled)
+            yield from self._ticket.turn()
             yield Stage(StageName.SUMMARISING, len(parts), len(parts) + 1)
             chosen = self._overview(document, parts, found, per_whole)
             overview = self._translated(chosen, document, language)
@@ -133,8 +131,10 @@ class Summarizer:
         yield Stage(StageName.SUMMARISING, 0, 1, pages_text(part.pages))
         points: tuple[Point, ...] = ()
         subject = self._subject(focus, document, language)
-        if self._notes.concern(document, part, subject, self._cancelled) >= LIKELY:
-            taken = self._notes.take(document, part, POINTS[length][1], self._cancelled, subject)
+        if self._notes.concern(document, part, subject, self._ticket.cancelled) >= LIKELY:
+            taken = self._notes.take(
+                document, part, POINTS[length][1], self._ticket.cancelled, subject
+            )
             points = self._translated(taken, document, language)
         yield Piece(f"{listed(points, language) or phrases(language).nothing}\n")
         yield Summary(
@@ -154,7 +154,7 @@ class Summarizer:
         home = document.language
         if languages.identify(focus, among=[language, home]) == home:
             return focus
-        return self._notes.translated(document, focus, home, self._cancelled)
+        return self._notes.translated(document, focus, home, self._ticket.cancelled)
 
     def _about(self, document: Document, found: Sequence[Chunk]) -> Section:
         """Return the first of what was found, as far as one reading takes it, in reading order."""
@@ -204,7 +204,7 @@ class Summarizer:
 
         def chosen(texts: Sequence[str], points: int) -> tuple[Point, ...]:
             messages = overview_messages(texts, document.language, points=points)
-            return self._notes.points(document, cited, messages, points, self._cancelled)
+            return self._notes.points(document, cited, messages, points, self._ticket.cancelled)
 
         room = self._model.effective_tokens // 2
         texts = [f"{part.title}\n{_bullets(few)}" for part, few in zip(parts, found, strict=True)]
@@ -226,7 +226,7 @@ class Summarizer:
         spoken = languages.written_in(text) or document.language
         if spoken == language:
             return text
-        return self._notes.translated(document, text, language, self._cancelled)
+        return self._notes.translated(document, text, language, self._ticket.cancelled)
 
     def _plan(self, document: Document, parts: Sequence[Section]) -> ContextPlan:
         _, left_out = without_apparatus(self._store.chunks(document.id))

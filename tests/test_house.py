@@ -64,7 +64,7 @@ PUBLIC = {
     "assistant.noting": {"NoteTaker", "whole_sentences"},
     "assistant.overviews": {"Overviews"},
     "assistant.planning": {"Limits", "Packing", "noted", "pack"},
-    "assistant.queueing": {"Queue", "Ticket", "waiting"},
+    "assistant.queueing": {"Queue", "Ticket"},
     "assistant.retrieving": {"Retriever", "passages_of"},
     "assistant.rewriting": {"stands_alone", "usable"},
     "assistant.sentences": {"split", "split_long"},
