@@ -111,8 +111,8 @@ class Conversations:
 
     def drop(self, document: str) -> None:
         """Stop all answers that may be read out of a document."""
-        asked = {each: self._store.turns(each)[-1].documents for each in self._jobs.running}
-        self._jobs.end([each for each, of in asked.items() if not of or document in of])
+        asked = {each: self._store.turns(each) for each in self._jobs.running}
+        self._jobs.end([each for each, turns in asked.items() if _may_read(document, turns)])
 
     def stop(self) -> None:
         """Let all answers that are being worked out end as soon as they can."""
@@ -141,6 +141,11 @@ class Conversations:
             conversation,
             replace(turn, state=state, text=text, answer=view.result, failure=failure),
         )
+
+
+def _may_read(document: str, turns: Sequence[Turn]) -> bool:
+    """Tell whether the last turn may hold text of a document, by itself or from those before."""
+    return any(not turn.documents or document in turn.documents for turn in turns)
 
 
 def _history(before: Sequence[Turn]) -> list[Message]:

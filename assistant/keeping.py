@@ -61,8 +61,10 @@ class Works(Generic[K, R]):
         return self._jobs.running
 
     def drop(self, document: str) -> None:
-        """Stop what is being written about a document."""
-        self._jobs.end([order for order in self.running if document in order.documents])
+        """Stop what is being written about a document, and forget what was."""
+        about = [order for order in self._jobs.keys if document in order.documents]
+        self._jobs.end(about)
+        self._jobs.forget(about)
 
     def stop(self) -> None:
         """Let everything that is being written end as soon as it can."""

@@ -85,9 +85,11 @@ class Workspace:
         self.library.remove(document)
 
     def stop(self) -> None:
-        """Let all that goes on beside end; what was written so far is kept."""
+        """Let all that goes on beside end, and the model go; what was written so far is kept."""
         for each in self.work:
             each.stop()
+        if isinstance(self.model, LazyModel):
+            self.model.release()
 
 
 class BackgroundWork(Protocol):

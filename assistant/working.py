@@ -102,6 +102,7 @@ class Job(Generic[R]):
             raise
         finally:
             self._view = replace(last, over=True)
+            del self._work, self._ended  # what they hold, a model perhaps, may go
 
     def _note(self, event: Stage | Piece | R) -> None:
         match event:
@@ -142,6 +143,15 @@ class Jobs(Generic[K, R]):
         end = time.monotonic() + seconds
         for job in jobs:
             job.wait(max(0.0, end - time.monotonic()))
+
+    def forget(self, keys: Collection[K]) -> None:
+        """Know nothing of jobs any more."""
+        for key in keys:
+            self._jobs.pop(key, None)
+
+    @property
+    def keys(self) -> list[K]:
+        return [*self._jobs]
 
 
 class Line(Generic[P, R]):

@@ -70,26 +70,30 @@ def pass_on(db: Connection, document_id: str, newer: str) -> None:
 
 
 def _put(db: Connection, conversation: str, turn: Turn) -> None:
-    """Write a turn with the documents that it may quote; empty when one of them is gone."""
-    ready = {row["id"] for row in db.execute("SELECT id FROM documents WHERE state = 'ready'")}
-    quoted = _quoted(turn, ready)
-    if not quoted <= ready:
-        _write(db, conversation, _emptied(turn), set())
+    """Write a turn with the documents that it may quote; not when it was emptied meanwhile."""
+    key = (conversation, turn.number)
+    kept = db.execute(
+        "SELECT state FROM turns WHERE conversation_id = ? AND number = ?", key
+    ).fetchone()
+    if kept and kept["state"] == TurnState.REMOVED:
         return
+    quoted = _quoted(db, turn)
     if quoted:  # a follow-up may say again what stands in the turns before it
         earlier = db.execute(
-            "SELECT document_id FROM turn_documents WHERE conversation_id = ? AND number < ?",
-            (conversation, turn.number),
+            "SELECT document_id FROM turn_documents WHERE conversation_id = ? AND number < ?", key
         )
         quoted |= {row["document_id"] for row in earlier}
     _write(db, conversation, turn, quoted)
 
 
-def _quoted(turn: Turn, ready: set[str]) -> set[str]:
-    """Return the documents whose text a turn may hold."""
+def _quoted(db: Connection, turn: Turn) -> set[str]:
+    """Return the documents whose text a turn may hold, or get while it is being answered."""
     if turn.answer:
         return {document for document, _ in turn.answer.plan.pages_read}
-    return (set(turn.documents) or ready) if turn.text else set()
+    if not turn.text and turn.state is not TurnState.RUNNING:
+        return set()
+    ready = db.execute("SELECT id FROM documents WHERE state = 'ready'")
+    return set(turn.documents) or {row["id"] for row in ready}
 
 
 def _emptied(turn: Turn) -> Turn:

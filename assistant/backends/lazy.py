@@ -24,6 +24,11 @@ class _Once(Generic[T]):
                 self._loaded.append(self._load())
             return self._loaded[0]
 
+    def forget(self) -> None:
+        """Let what was loaded go once nobody works with it; it is loaded again when needed."""
+        with self._lock:
+            self._loaded.clear()
+
 
 class LazyModel:
     """A `LanguageModel` that is loaded when it is first asked for more than its name."""
@@ -35,6 +40,10 @@ class LazyModel:
     @property
     def name(self) -> str:
         return self._name
+
+    def release(self) -> None:
+        """Free the memory as soon as nobody works with it."""
+        self._model.forget()
 
     @property
     def window_tokens(self) -> int:

@@ -5,6 +5,7 @@ that were read. A beginning that stays the same is never read again. Not safe fo
 """
 
 import ctypes
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -39,12 +40,15 @@ class Kept(NamedTuple):
 Cell: TypeAlias = int | Kept  # an int is a token, read behind all cells before it
 
 
-class Context:
-    """A window of tokens over some weights.
+class _Asked:
+    """Whom the engine asks; apart from the window, which would hold itself through it."""
 
-    Attributes:
-        cancelled: asked while the model works; saying yes makes it raise `Cancelled`.
-    """
+    def __init__(self) -> None:
+        self.cancelled: CancelCheck = never
+
+
+class Context:
+    """A window of tokens over some weights; freed with the last reference to it."""
 
     def __init__(self, weights: Weights, tuning: Tuning, window_tokens: int) -> None:
         """Open a window.
@@ -52,7 +56,7 @@ class Context:
         Raises:
             UnusableModel: there is no memory for it.
         """
-        self.cancelled: CancelCheck = never
+        asked = self._asked = _Asked()
         self._weights = weights
         self._batch_tokens = tuning.batch_tokens
         params = lc.llama_context_default_params()
@@ -63,14 +67,17 @@ class Context:
         params.no_perf = True
         params.flash_attn_type = int(tuning.flash_attention)
         params.type_k = params.type_v = int(KINDS[tuning.kv])
-        self._abort = lc.ggml_abort_callback(lambda _data: self.cancelled())  # kept: C holds it
-        params.abort_callback = self._abort
+        abort = lc.ggml_abort_callback(lambda _data: asked.cancelled())
+        params.abort_callback = abort
         self._handle = lc.llama_init_from_model(weights.handle, params)
         if not self._handle:
             reason = f"no memory for a window of {window_tokens} tokens"
             raise UnusableModel(weights.path, reason)
         self._memory = lc.llama_get_memory(self._handle)
         self._sampler = _greedy_sampler(weights.vocabulary_size)
+        kept = (weights, abort)  # C holds them
+        self._free = weakref.finalize(self, _free_window, self._handle, self._sampler, kept)
+        self._free.atexit = False
         self.window_tokens = int(lc.llama_n_ctx(self._handle))
         self._cells: list[Cell] = []
         self._placed = 0  # of these cells, put there as kept
@@ -78,9 +85,17 @@ class Context:
         self._expects = False
 
     def free(self) -> None:
-        """Free the window; nothing of this object can be used afterwards."""
-        lc.llama_sampler_free(self._sampler)
-        lc.llama_free(self._handle)
+        """Free the window now; nothing of this object can be used afterwards."""
+        self._free()
+
+    @property
+    def cancelled(self) -> CancelCheck:
+        """Asked while the model works; saying yes makes it raise `Cancelled`."""
+        return self._asked.cancelled
+
+    @cancelled.setter
+    def cancelled(self, check: CancelCheck) -> None:
+        self._asked.cancelled = check
 
     def keep(self, wanted: Sequence[Cell]) -> int:
         """Drop what differs from the beginning of these; return how many cells stay."""
@@ -255,6 +270,11 @@ def _batch(
         yield batch
     finally:
         lc.llama_batch_free(batch)
+
+
+def _free_window(handle: Any, sampler: Any, _kept: object) -> None:
+    lc.llama_sampler_free(sampler)
+    lc.llama_free(handle)
 
 
 def _greedy_sampler(vocabulary: int) -> Any:

@@ -80,7 +80,10 @@ class LlamaModel:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Free the weights and the context; the model cannot be used afterwards."""
+        """Free the weights and the context; the model cannot be used afterwards.
+
+        With the last reference to the model, that is done by itself.
+        """
         with self._lock:
             self._context.free()
             self._weights.free()

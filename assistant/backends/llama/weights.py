@@ -4,6 +4,7 @@ Knows nothing of contexts: what is read and written happens in `context.py`.
 """
 
 import ctypes
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,7 +107,7 @@ def template_of(path: Path) -> str:
 
 
 class Weights:
-    """One loaded GGUF file."""
+    """One loaded GGUF file; freed with the last reference to it."""
 
     def __init__(self, path: Path, *, laid_out: bool = False, gpu_layers: int = 0) -> None:
         """Load the file.
@@ -124,6 +125,8 @@ class Weights:
         params.use_extra_bufts = laid_out
         params.n_gpu_layers = gpu_layers
         self.handle = _load(path, params)
+        self._free = weakref.finalize(self, lc.llama_model_free, self.handle)
+        self._free.atexit = False
         self._vocabulary = lc.llama_model_get_vocab(self.handle)
         self.template = _template(self.handle)
         self.vocabulary_size = int(lc.llama_vocab_n_tokens(self._vocabulary))
@@ -131,8 +134,8 @@ class Weights:
         self.eos = int(lc.llama_vocab_eos(self._vocabulary))
 
     def free(self) -> None:
-        """Free the weights; nothing of this object can be used afterwards."""
-        lc.llama_model_free(self.handle)
+        """Free the weights now; nothing of this object can be used afterwards."""
+        self._free()
 
     @property
     def begins_with_bos(self) -> bool:
