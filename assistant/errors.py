@@ -71,6 +71,7 @@ class Why(StrEnum):
     NO_BYTES = "the file has no bytes"
     NO_WORDS = "nothing but pictures or white space was found"
     PICTURES = "no page has text: recognise it with an OCR program and add the result"
+    ALL_DAMAGED = "every page is damaged: look for another copy"
     SCANNED = "scanned"
     NO_TEXT = "empty or a picture"
     LITTLE_TEXT = "hardly any text"

@@ -6,10 +6,10 @@ read or written twice. Knows neither summaries nor questions.
 
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from assistant.citing import Citer, Embed, without_markers
 from assistant.prompting import (
@@ -142,7 +142,7 @@ class NoteTaker:
             made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
             return json.dumps([asdict(point) for point in made])
 
-        return _loaded(self._kept(document, messages, written))
+        return _loaded(self._kept(document, messages, written), document)
 
     def translated(self, document: Document, text: str, language: str, cancelled: Cancelled) -> str:
         """Return a text about a document in another language."""
@@ -223,11 +223,15 @@ def _plain(text: str) -> str:
     return without_markers(ITEM.sub("", text)).replace("**", "").strip()
 
 
-def _loaded(kept: str) -> tuple[Point, ...]:
+def _loaded(kept: str, document: Document) -> tuple[Point, ...]:
+    """Return kept points; the document may have been renamed since."""
     return tuple(
-        Point(value["text"], Citation(**value["citation"]) if value["citation"] else None)
-        for value in json.loads(kept)
+        Point(value["text"], _citation(value["citation"], document)) for value in json.loads(kept)
     )
+
+
+def _citation(kept: Mapping[str, Any] | None, document: Document) -> Citation | None:
+    return Citation(**{**kept, "document": document.title}) if kept else None
 
 
 def whole_sentences(text: str) -> str:

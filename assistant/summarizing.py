@@ -152,7 +152,8 @@ class Summarizer:
     def _subject(self, focus: str, document: Document, language: str) -> str:
         """Return the focus in the document's language: small models mix a prompt's languages up."""
         home = document.language
-        if languages.identify(focus, among=[language, home]) == home:
+        among = [language, home] if language != home else languages.LATIN
+        if languages.identify(focus, among=among) == home:
             return focus
         return self._notes.translated(document, focus, home, self._ticket.cancelled)
 

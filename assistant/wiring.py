@@ -3,6 +3,7 @@
 Imports backends where they are needed: the command line must answer `--help` without them.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +18,11 @@ from assistant.backends.library import STATES, Library
 from assistant.backends.snapshots import Snapshots
 from assistant.backends.works import ComparisonTable, SummaryTable
 from assistant.conversing import Conversations
-from assistant.errors import ModelNotInstalled, UnknownModel
+from assistant.errors import ModelError, ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.keeping import Works
 from assistant.models.catalogue import Role, load_catalogue
-from assistant.models.hardware import Machine, choose, is_busy, measure, window_for
+from assistant.models.fetching import write_json
+from assistant.models.hardware import Machine, can_chat, choose, is_busy, measure, window_for
 from assistant.models.shelf import InstalledModel, ModelShelf
 from assistant.models.tuning import Tuned, Tunings
 from assistant.preparing import Preparer
@@ -39,6 +41,7 @@ from assistant.types import (
     SummaryOrder,
 )
 
+PREFERRED = "preferences.json"  # in the library's folder
 STARTER_EMBEDDER = "multilingual-e5-small"
 
 
@@ -187,6 +190,7 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
+    library.drop_strays()
     return Workspace.of(library, embedder, model, reranker=reranker(settings))
 
 
@@ -201,6 +205,29 @@ def snapshots(settings: Settings) -> Snapshots:
     return Snapshots(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
+def prefer(settings: Settings, name: str) -> None:
+    """Let a chat model answer from now on, wherever none is named.
+
+    Raises:
+        UnknownModel, ModelNotInstalled: there is no such model here.
+        UnusableModel: it cannot chat.
+    """
+    found = model_shelf(settings).find(name)
+    if not can_chat(found.entry):
+        raise UnusableModel(found.path, "it cannot chat")
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_json(settings.home / PREFERRED, {"chat_model": name})
+
+
+def preferred(settings: Settings) -> InstalledModel | None:
+    """Return the chat model that is preferred, while it is installed."""
+    try:
+        name = json.loads((settings.home / PREFERRED).read_text("utf-8"))["chat_model"]
+        return model_shelf(settings).find(name)
+    except (OSError, ValueError, KeyError, TypeError, ModelError):
+        return None
+
+
 def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     """Return the chat model of the settings, else the preferred one, else the best that fits.
 
@@ -209,7 +236,7 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     """
     shelf = model_shelf(settings)
     if settings.model is None:
-        return shelf.preferred or choose(shelf.installed(), machine)
+        return preferred(settings) or choose(shelf.installed(), machine)
     found = shelf.find(settings.model)
     if found.entry.role is not Role.CHAT:
         raise UnknownModel(settings.model)

@@ -194,7 +194,7 @@ class _Adder:
         cleaned = clean(reading.pages)
         text = DocumentText.of(cleaned.pages, cleaned.headings)
         if not text.text.strip():
-            raise EmptyDocument(path, Why.PICTURES if _notes(reading) else Why.NO_WORDS)
+            raise EmptyDocument(path, _why_empty(reading))
         document = self._describe(path, document_id, reading, cleaned, text)
         replaces = self._shelf.find_path(document.path) is not None
         chunks = chunk(document_id, text, self._embedder.counts)
@@ -260,6 +260,13 @@ def _notes(reading: Reading) -> tuple[Notice, ...]:
         if page.needs:
             without.setdefault(page.needs, []).append(page.number)
     return tuple(_without_text(ranges(pages), reason) for reason, pages in without.items())
+
+
+def _why_empty(reading: Reading) -> Why:
+    needs = {page.needs for page in reading.pages if page.needs}
+    if not needs:
+        return Why.NO_WORDS
+    return Why.ALL_DAMAGED if needs == {Why.DAMAGED} else Why.PICTURES
 
 
 def _without_text(pages: str, reason: str) -> Notice:

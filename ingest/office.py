@@ -53,7 +53,7 @@ def _check_package(path: Path) -> None:
                 while part := data.read(1 << 20):
                     unpacked += len(part)
                     if unpacked > most:
-                        raise TooLargeError(unpacked // size, Why.TIMES, most // size)
+                        raise TooLargeError(-(-unpacked // size), Why.TIMES, most // size)
     if len(members) > MAX_MEMBERS:
         raise TooLargeError(len(members), Why.PARTS, MAX_MEMBERS)
 

@@ -80,7 +80,7 @@ PUBLIC = {
     "assistant.suggesting": {"Suggester", "read_question"},
     "assistant.translating": {"Translator"},
     "assistant.wiring": {
-        "BackgroundWork", "chosen_model", "engine_features", "import_model",
+        "BackgroundWork", "chosen_model", "prefer", "preferred", "engine_features", "import_model",
         "Workspace", "chat_model", "keep_layout", "model_shelf", "open_for_adding", "open_library",
         "open_workspace", "prompt_writer", "reranker", "snapshots", "speeds_of", "tuned_for",
     },

@@ -98,9 +98,9 @@ def models_import(options: argparse.Namespace) -> None:
 
 
 def models_use(options: argparse.Namespace) -> None:
-    from assistant.wiring import model_shelf
+    from assistant.wiring import prefer
 
-    model_shelf(settings_from(options)).prefer(options.name)
+    prefer(settings_from(options), options.name)
     print(f"{options.name} answers from now on, where --model names no other.")
 
 
@@ -421,7 +421,8 @@ def compare(options: argparse.Namespace) -> None:
         found = _follow(events, quiet=True)
     assert isinstance(found, Comparison)
     if options.json:
-        return _print_json(_plain(asdict(found)))
+        described = {"first": _described(found.first), "second": _described(found.second)}
+        return _print_json(_plain(asdict(found)) | described)
     text = comparison_markdown(found, console.comparison_heads(found))
     if options.output is None:
         print(text, end="")
@@ -493,7 +494,7 @@ def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, A
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """Return a summary as the object that scripts read."""
-    value: dict[str, Any] = _plain(asdict(summary))
+    value: dict[str, Any] = _plain(asdict(summary)) | {"document": _described(summary.document)}
     value["plan"] = _plan_json(summary.plan)
     return value
 

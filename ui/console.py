@@ -219,7 +219,7 @@ def coverage(summary: Summary) -> None:
     kept = ", all kept from before" if summary.kept else ""
     parts = f"{len(summary.sections)} sections" if summary.sections else "one pass"
     if summary.focus:
-        parts = "one pass: those on which a search found something about it"
+        parts = "part: the passages that a search for it found"
     ERRORS.print(
         f"[dim]{summary.model}: {len(summary.plan.pages_read)} of {summary.document.page_count} "
         f"pages read in {parts}{kept}[/dim]"

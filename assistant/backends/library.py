@@ -324,6 +324,13 @@ class Library:
                 problems.append(f"the file of {document.title} is missing")
         return problems
 
+    def drop_strays(self) -> None:
+        """Drop what models kept of documents that are gone: somebody read on meanwhile."""
+        known = {document.id for document in self.documents()}
+        for folder in (self.folder / STATES).glob("*"):
+            if folder.is_dir() and folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
     # inside
 
     def _check_embedder(self, *, stored_only: bool = False) -> None:

@@ -2,7 +2,6 @@
 
     <folder>/<name>.json     one record for each installed model
     <folder>/<entry.file>    the file or folder itself; imported files stay where they are
-    <folder>/.preferred      name of the chat model that answers where none is named
     <folder>/.partial/       unfinished downloads and locks
 
 Knows records and places. Does not read model files: whoever imports one describes it.
@@ -26,7 +25,6 @@ from assistant.models.pulling import Fetched, Puller, fingerprint, pull_lock
 # Architectures of GGUF files that embed text or images and so cannot chat.
 NOT_CHAT = frozenset({"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "t5encoder", "clip"})
 
-PREFERRED = ".preferred"
 NO_TEMPLATE = "no chat template in the file: a base model, which continues text"
 
 
@@ -146,24 +144,6 @@ class ModelShelf:
         self._record_path(name).unlink()
         if not model.imported:
             delete(self.folder / model.entry.file)
-
-    def prefer(self, name: str) -> None:
-        """Let a chat model answer from now on, wherever none is named.
-
-        Raises:
-            UnknownModel, ModelNotInstalled: as `find`; it is of another role.
-        """
-        if self.find(name).entry.role is not Role.CHAT:
-            raise UnknownModel(name)
-        (self.folder / PREFERRED).write_text(name, encoding="utf-8")
-
-    @property
-    def preferred(self) -> InstalledModel | None:
-        """The chat model that is preferred, while it is installed."""
-        try:
-            return self._read(self._record_path((self.folder / PREFERRED).read_text("utf-8")))
-        except OSError:
-            return None
 
     def _record_path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,30 @@ def test_a_follow_up_goes_with_the_documents_before_it(library: Library) -> None
     talks.ask(conversation, "And the wool, where is it spun?", documents=[other.id]).wait()
     library.remove(book)
     assert [turn.state for turn in talks.turns(conversation.id)] == [TurnState.REMOVED] * 2
+
+
+def test_a_late_turn_is_forgotten_with_a_document_that_only_those_before_it_read(
+    library: Library,
+) -> None:
+    """What was said before stands in its prompt, whatever it is asked of."""
+    book = add(library, BRIDGE)
+    wool = add(library, "Wool is spun in every village.", title="Wool")
+    table = ConversationTable(library.database)
+    table.put_conversation(Conversation("c", "A question", "2026-01-01T00:00:00+00:00"))
+    table.put_turn("c", Turn(1, "How long?", "", (book.id,), state=TurnState.STOPPED, text="91"))
+    late = Turn(2, "And the wool?", "", (wool.id,))
+    table.put_turn("c", late)
+    library.remove(book)
+    table.put_turn("c", replace(late, state=TurnState.STOPPED, text="Not 91 metres."))
+    assert [turn.text for turn in table.turns("c")] == ["", ""]
+
+
+def test_what_is_stopped_after_a_removal_is_not_kept(library: Library) -> None:
+    book = add(library, BRIDGE)
+    add(library, "Wool is spun in every village.", title="Wool")
+    table = ConversationTable(library.database)
+    table.put_conversation(Conversation("c", "A question", "2026-01-01T00:00:00+00:00"))
+    table.put_turn("c", Turn(1, "How long?"))
+    library.remove(book)
+    table.put_turn("c", Turn(1, "How long?", state=TurnState.STOPPED, text="It is 91 metres"))
+    assert [(t.state, t.text) for t in table.turns("c")] == [(TurnState.REMOVED, "")]

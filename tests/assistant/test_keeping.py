@@ -80,6 +80,7 @@ def test_what_is_written_about_a_dropped_document_is_stopped(tmp_path: Path) -> 
     late = works.want(other)
     works.drop(one.document)
     assert job.view.over
+    assert works.last(one) is None
     assert list(works.running) == [other]
     works.stop()
     assert late.wait(5).over

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from assistant.errors import ModelNotInstalled, UnknownModel
+from assistant.backends.fake import ScriptedModel
+from assistant.backends.lazy import LazyModel
+from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, load_catalogue
 from assistant.models.hardware import measure
 from assistant.models.shelf import ModelShelf
 from assistant.settings import Settings
-from assistant.wiring import chosen_model, model_shelf, reranker
+from assistant.wiring import PREFERRED, chosen_model, model_shelf, prefer, preferred, reranker
 
 
 def install(folder: Path, *names: str) -> Settings:
@@ -27,18 +29,41 @@ def install(folder: Path, *names: str) -> Settings:
 
 def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
     settings = install(tmp_path, "starter", "mini-starter", "bge-m3")
-    shelf = model_shelf(settings)
-    assert shelf.preferred is None
+    assert preferred(settings) is None
     best = chosen_model(settings, measure()).name
     other = "mini-starter" if best == "starter" else "starter"
-    shelf.prefer(other)
+    prefer(settings, other)
     assert chosen_model(settings, measure()).name == other
     assert chosen_model(replace(settings, model=best), measure()).name == best
-    for name in ("bge-m3", "unheard-of"):
-        with pytest.raises(UnknownModel, match=name):
-            shelf.prefer(name)
-    shelf.remove(other)
+    with pytest.raises(UnusableModel, match="cannot chat"):
+        prefer(settings, "bge-m3")
+    with pytest.raises(UnknownModel, match="unheard-of"):
+        prefer(settings, "unheard-of")
+    model_shelf(settings).remove(other)
     assert chosen_model(settings, measure()).name == best
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"chat_model": 3}', '{"chat_model": "../x"}'])
+def test_a_damaged_preference_is_none(tmp_path: Path, text: str) -> None:
+    settings = install(tmp_path, "starter")
+    settings.home.mkdir()
+    (settings.home / PREFERRED).write_text(text)
+    assert preferred(settings) is None
+
+
+def test_a_model_is_loaded_again_after_it_was_let_go() -> None:
+    loaded: list[ScriptedModel] = []
+
+    def load() -> ScriptedModel:
+        loaded.append(ScriptedModel("Yes."))
+        return loaded[-1]
+
+    model = LazyModel("scripted", load)
+    for _ in range(2):
+        assert model.count("one two") == 2
+        model.release()
+        model.release()
+    assert len(loaded) == 2
 
 
 def test_without_a_re_ranker_there_is_none(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from assistant.types import Filters, Stage, StageName
 from assistant.wiring import Workspace
 from tests.ui.workspaces import fake_workspace, with_report
 from ui.page.showing import plain
+from ui.page.words import texts
 
 QUESTION = "¿Cuánta lluvia recibió el valle?"
 REPLY = "El valle recibió 812 milímetros de lluvia en 1998. [1]"
@@ -257,12 +258,15 @@ def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest)
     view(page, "summaries")
     next(field for field in page.text_input if field.label == "Focus").set_value("wells")
     click(page, "Summarise")
-    until(page, lambda p: any(c.value == "1 of 1 pages were read." for c in p.caption))
+    told = "Passages on 1 of 1 pages were read, those that a search for it found: 1"
+    until(page, lambda p: any(c.value == told for c in p.caption))
     assert [heading.value for heading in page.subheader] == [plain("Water in the valley: wells")]
     click(page, "p. 1")
     assert any("Wells" in part.value for part in page.markdown)  # the text around the quote
     again = view(AppTest.from_function(script, default_timeout=30), "summaries")
-    assert any(c.value == "1 of 1 pages were read." for c in again.caption)
+    assert any(c.value == told for c in again.caption)
+    click(again, "Summarise")
+    until(again, lambda p: any(c.value == "1 of 1 pages were read." for c in p.caption))
     assert any("medium, wells" in button.label for button in again.button)
 
 
@@ -285,6 +289,11 @@ def test_what_is_being_written_is_seen_and_stopped_after_a_reload(
     again = view(AppTest.from_function(script, default_timeout=30), "summaries")
     click(again, "Stop")
     until(again, lambda p: any("Stopped" in info.value for info in p.info))
+    (document,) = [box.value for box in again.selectbox if box.label == "Document"]
+    workspace = fake_workspace(Path(os.environ["QUIPU_TEST_FOLDER"]) / "home")
+    workspace.remove(workspace.library.document(document))  # by somebody else
+    assert not view(again, "summaries").exception
+    assert [info.value for info in again.info] == [texts("en")["notices.EmptyLibrary"]]
 
 
 def test_two_documents_are_compared(page: AppTest) -> None:

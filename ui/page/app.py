@@ -1,4 +1,4 @@
-"""The page: four views over one workspace. Run by `quipu page`, through Streamlit."""
+"""The page: five views over one workspace. Run by `quipu page`, through Streamlit."""
 
 import argparse
 import hmac

@@ -36,7 +36,7 @@ def show(desk: Desk) -> None:
         return f"{' / '.join(titles)} ({native(order.language)})"
 
     found: Comparison | None = opened(
-        words,
+        desk,
         desk.workspace.comparisons,
         place=PLACE,
         name=name,

@@ -14,6 +14,7 @@ from ingest.reading import MAX_FILE_BYTES, READERS
 from ui.page.desk import Desk
 from ui.page.showing import plain, source
 from ui.page.words import Words, native
+from ui.page.works import close
 
 REFRESH_S: Final = 1.0
 TITLE_WIDTH: Final = 320  # pixels
@@ -161,7 +162,8 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
     words = desk.words
     ready = words("library.ready")
-    read = [_read_so_far(desk.workspace, document.id) for document in documents]
+    model = desk.workspace.model.name
+    read = [_read_so_far(desk.workspace, model, document.id) for document in documents]
     rows = [
         {
             words("library.title"): document.title,
@@ -196,8 +198,8 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
 
 
 @st.cache_data(ttl=READY_S, show_spinner=False)
-def _read_so_far(_workspace: Workspace, document: str) -> ReadSoFar | None:
-    """Return how much of a document was read; None when no model can tell."""
+def _read_so_far(_workspace: Workspace, model: str, document: str) -> ReadSoFar | None:
+    """Return how much of a document a model read; None when it cannot tell."""
     try:
         return _workspace.assistant.prepared(document)
     except QuipuError:
@@ -241,3 +243,4 @@ def _ask_about(document: Document) -> None:
 
 def _summarise(document: Document) -> None:
     st.session_state.update(view="summaries", summarised=document.id)
+    close("summary")

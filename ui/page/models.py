@@ -18,7 +18,7 @@ from assistant.models.hardware import (
 from assistant.models.progress import PullProgress
 from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
-from assistant.wiring import chosen_model, model_shelf, speeds_of
+from assistant.wiring import chosen_model, model_shelf, prefer, preferred, speeds_of
 from ui.page.desk import STARTERS, shared_pulls
 from ui.page.showing import Part, bar, plain
 from ui.page.words import Words, native
@@ -29,16 +29,17 @@ GB: Final = 1e9
 
 
 @st.cache_resource(show_spinner=False)
-def _choice() -> dict[str, str]:
-    """Return the chat model that was chosen on this page, for all tabs."""
-    return {}
+def _chosen_here() -> list[bool]:
+    """Return a list with something in it once a model was chosen on this page, in any tab."""
+    return []
 
 
 def chosen(settings: Settings) -> Settings:
     """Return the settings with the chat model that was chosen on the page, now or before."""
-    preferred = model_shelf(settings).preferred
-    kept = settings.model or (preferred.name if preferred else None)
-    return replace(settings, model=_choice().get("model", kept))
+    if settings.model and not _chosen_here():
+        return settings
+    kept = preferred(settings)
+    return replace(settings, model=kept.name if kept else settings.model)
 
 
 def show(settings: Settings, words: Words) -> None:
@@ -149,8 +150,8 @@ def _model(
 
 
 def _use(settings: Settings, name: str) -> None:
-    model_shelf(settings).prefer(name)
-    _choice()["model"] = name
+    prefer(settings, name)
+    _chosen_here().append(True)
     st.session_state["switched"] = name
 
 

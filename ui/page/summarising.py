@@ -43,7 +43,7 @@ def show(desk: Desk) -> None:
         return f"{document} ({', '.join([*said, order.focus] if order.focus else said)})"
 
     summary: Summary | None = opened(
-        words,
+        desk,
         desk.workspace.summaries,
         place=PLACE,
         name=name,
@@ -110,7 +110,7 @@ def _draw(desk: Desk, summary: Summary) -> None:
         _points(words, section.points, str(number))
     read, left_out = summary.plan.pages_read, summary.plan.pages_left_out
     pages = summary.document.page_count
-    if summary.focus and len(read) + len(left_out) < pages:
+    if summary.focus:
         numbers = ranges([page for _, page in read])
         st.caption(words("summary.focused", read=len(read), pages=pages, numbers=numbers))
     else:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from assistant.keeping import Works
 from assistant.types import ComparisonOrder, SummaryOrder
-from assistant.working import Job
+from assistant.working import View
+from ui.page.desk import Desk
 from ui.page.showing import going_on, plain, shorten
 from ui.page.words import Words
 
@@ -21,7 +22,7 @@ def want(works: Works[Any, Any], order: SummaryOrder | ComparisonOrder, *, place
 
 
 def opened(
-    words: Words,
+    desk: Desk,
     works: Works[Any, Any],
     *,
     place: str,
@@ -31,8 +32,8 @@ def opened(
 ) -> Any:
     """List the works in the side bar; return the open one, None when there is none to draw.
 
-    Draws how far it is, or why it was not written. When none was opened it is one that is being
-    written, else the newest that fits best.
+    Draws how far it is, or why it was not written. When none was opened it is one that fits
+    and is being written, else the newest that fits best.
 
     Args:
         place: of the view, in which it is noted which one is open.
@@ -40,30 +41,36 @@ def opened(
         fits: tell whether an order is one for what was chosen, the narrowest first.
         nothing: what is said when there is none at all.
     """
-    kept = {work.order: work for work in works.every()}
-    running = works.running
-    _list(words, [*running, *(order for order in kept if order not in running)], place, name)
+    words = desk.words
+    known = {document.id for document in desk.workspace.library.documents()}
+    running = [order for order in works.running if known.issuperset(order.documents)]
     order = st.session_state.get(f"open-{place}")
-    if order is None or not (order in kept or works.last(order)):
-        order = next((each for fit in fits for each in kept if fit(each)), None)
-        if running:  # begun in another tab, or before a reload
-            order = next(iter(running))
+    if order is None or not known.issuperset(order.documents):
+        fitting = [each for fit in fits for each in running if fit(each)]
+        if f"open-{place}" not in st.session_state:  # nothing was chosen yet
+            fitting += running
+        order = next(iter(fitting), None)
+        if order:  # begun in another tab, or before a reload
             _open(place, order)
+    job = works.last(order) if order else None
+    view = job.view if job else None  # first: what is over by then is among those that are kept
+    kept = {work.order: work for work in works.every()}
+    _list(words, [*running, *(each for each in kept if each not in running)], place, name)
+    if job is not None and view is not None:
+        if not view.over:
+            going_on(words, job)
+            return None
+        _end(words, view)
+    if order not in kept and job is None:
+        order = next((each for fit in fits for each in kept if fit(each)), None)
     if order is None:
         st.caption(nothing)
-        return None
-    job = works.last(order)
-    if job is not None and not job.view.over:
-        going_on(words, job)
-        return None
-    if job is not None:
-        _end(words, job)
     return kept.get(order)
 
 
 def close(place: str) -> None:
     """Open none: what fits best is drawn."""
-    st.session_state.pop(f"open-{place}", None)
+    st.session_state[f"open-{place}"] = None
 
 
 def _list(words: Words, orders: list[Any], place: str, name: Callable[[Any], str]) -> None:
@@ -84,9 +91,8 @@ def _open(place: str, order: Any) -> None:
     st.session_state[f"open-{place}"] = order
 
 
-def _end(words: Words, job: Job[Any]) -> None:
+def _end(words: Words, view: View[Any]) -> None:
     """Draw why a work was not written, and what was written of it."""
-    view = job.view
     if view.error:
         st.error(plain(words.notice(view.error.notice)))
     elif view.stopped:
