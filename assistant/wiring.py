@@ -45,6 +45,18 @@ PREFERRED = "preferences.json"  # in the library's folder
 STARTER_EMBEDDER = "multilingual-e5-small"
 
 
+class BackgroundWork(Protocol):
+    """Work of one kind that goes on beside."""
+
+    def drop(self, document: str) -> None:
+        """End what reads a document."""
+        ...
+
+    def stop(self) -> None:
+        """Let all of it end as soon as it can."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workspace:
     """What a face works with: the library, the models, an assistant, and what goes on beside."""
@@ -77,7 +89,7 @@ class Workspace:
         )
 
     @property
-    def work(self) -> "tuple[BackgroundWork, ...]":
+    def work(self) -> tuple[BackgroundWork, ...]:
         """What may go on beside."""
         return (self.preparer, self.conversations, self.summaries, self.comparisons)
 
@@ -93,18 +105,6 @@ class Workspace:
             each.stop()
         if isinstance(self.model, LazyModel):
             self.model.release()
-
-
-class BackgroundWork(Protocol):
-    """Work of one kind that goes on beside."""
-
-    def drop(self, document: str) -> None:
-        """End what reads a document."""
-        ...
-
-    def stop(self) -> None:
-        """Let all of it end as soon as it can."""
-        ...
 
 
 def _summarize(

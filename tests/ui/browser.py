@@ -113,6 +113,17 @@ def found(driver: Any, selector: str, *, seconds: float = 60) -> Any:
     return until(seen, seconds)
 
 
+def choose(driver: Any, label: str, option: str) -> None:
+    """Choose in the box that says `label`."""
+    box = found(driver, f"[data-testid='stSelectbox']:has([aria-label*='{label}']) input")
+    box.click()
+    for each in until(lambda: driver.find_elements("css selector", "[role='option']")):
+        if option in each.text:
+            each.click()
+            return
+    raise AssertionError(f"{label} does not offer {option}")
+
+
 def text(driver: Any) -> str:
     return str(driver.find_element("tag name", "body").text)
 

@@ -25,6 +25,7 @@ from assistant.settings import default_models
 from tests.ui.browser import (
     QUIPU,
     ask,
+    choose,
     chromium,
     found,
     has_chromium,
@@ -248,8 +249,8 @@ def test_a_report_of_a_hundred_pages_from_upload_to_reload(
         found(driver, "[data-testid='stImage'] img")
         ask(driver, "¿Y cuánto espacio en el disco?")
         press(driver, "Summaries")
-        _choose(driver, "Language of the summary", "Français")
-        _choose(driver, "Length", "short")
+        choose(driver, "Language of the summary", "Français")
+        choose(driver, "Length", "short")
         press(driver, "Summarise")
         until(lambda: "Download as Markdown" in text(driver), 1500)
         press(driver, "Download as Markdown")
@@ -274,14 +275,3 @@ def _messages(driver: Any) -> list[str]:
         str(message.text)
         for message in driver.find_elements("css selector", "[data-testid='stChatMessage']")
     ]
-
-
-def _choose(driver: Any, label: str, option: str) -> None:
-    """Choose in the box that says `label`."""
-    box = found(driver, f"[data-testid='stSelectbox']:has([aria-label*='{label}']) input")
-    box.click()
-    for each in until(lambda: driver.find_elements("css selector", "[role='option']")):
-        if option in each.text:
-            each.click()
-            return
-    raise AssertionError(f"{label} does not offer {option}")

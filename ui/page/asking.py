@@ -1,6 +1,6 @@
 """The view that asks: a conversation beside the page that its last source stands on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -273,8 +273,9 @@ def _live(desk: Desk, conversation: Conversation) -> None:
 def _answer(desk: Desk, number: int, answer: Answer) -> None:
     """Draw what stands below an answer: its sources, doubts, and how it came about."""
     words = desk.words
+    titles = {each.id: each.title for each in desk.workspace.library.documents()}
     with st.container(horizontal=True):
-        _chips(number, answer.citations, words)
+        _chips(number, answer.citations, words, titles)
         with st.popover("", icon=":material/content_copy:", help=words("ask.copy")):
             st.code(answer.text, language=None, wrap_lines=True)
     for sentence in answer.unsupported:
@@ -285,15 +286,16 @@ def _answer(desk: Desk, number: int, answer: Answer) -> None:
     if answer.searched_for not in ("", answer.question):
         st.caption(plain(words("ask.searched_for", question=answer.searched_for)))
     with st.expander(words("plan.heading")):
-        titles = {each.id: each.title for each in desk.workspace.library.documents()}
         plan(words, answer, titles)
 
 
-def _chips(number: int, citations: Sequence[Citation], words: Words) -> None:
+def _chips(
+    number: int, citations: Sequence[Citation], words: Words, titles: Mapping[str, str]
+) -> None:
     """Draw a button for each source; the one that is open is filled."""
     shown = st.session_state.get("shown")
     for place, citation in enumerate(citations):
-        name = shorten(citation.document, CHIP_CHARS)
+        name = shorten(titles.get(citation.document_id, citation.document), CHIP_CHARS)
         page = words("source.page", page=citation.page)
         doubt = "" if citation.supported else " ⚠"
         st.button(

@@ -100,7 +100,8 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> SummaryOrder:
 def _draw(desk: Desk, summary: Summary) -> None:
     words = desk.words
     st.subheader(plain(title(summary)), anchor=False)
-    st.caption(f"{native(summary.language)} · {words(f'summary.{summary.length}')}")
+    length = words(f"summary.{summary.length}")
+    st.caption(plain(f"{native(summary.language)} · {length} · {summary.model}"))
     st.markdown(f"**{plain(phrases(summary.language).overview_title)}**")
     _points(words, summary.overview, "overview")
     if summary.found_nothing:
