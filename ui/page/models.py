@@ -19,7 +19,7 @@ from assistant.models.progress import PullProgress
 from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
 from assistant.wiring import chosen_model, model_shelf, prefer, preferred, speeds_of
-from ui.page.desk import STARTERS, shared_pulls
+from ui.page.desk import STARTERS, shared_pulls, shared_workspace
 from ui.page.showing import Part, bar, plain
 from ui.page.words import Words, native
 from ui.telling import reading_of_pages
@@ -152,6 +152,7 @@ def _model(
 def _use(settings: Settings, name: str) -> None:
     prefer(settings, name)
     _chosen_here().append(True)
+    shared_workspace.clear()  # which stops what goes on with the model before
     st.session_state["switched"] = name
 
 
