@@ -1,8 +1,7 @@
 """Takes the pictures of the page: `python -m scripts.take_pictures HOME FOLDER`.
 
 HOME is a library with the sample documents in it, as `make demo` leaves it in `.demo`; FOLDER gets
-page.png (a question in Spanish), page-library.png, page-summary.png, page-compare.png and
-page-models.png.
+page.png (a question in Spanish), page-library.png, page-summary.png and page-models.png.
 """
 
 import sys
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.ui.browser import ask, choose, chromium, found, press, served_page, text, until
+from tests.ui.browser import ask, chromium, found, press, served_page, text, until
 
 QUESTION = "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
 SETTLED_S = 2.0  # until what moves in has come to rest
@@ -34,12 +33,6 @@ def main(home: Path, folder: Path) -> None:
         press(driver, "Zusammenfassen")
         until(lambda: "Word" in text(driver), 1800)
         _take(driver, folder / "page-summary.png")
-        driver.get(f"{address}/?lang=it&view=compare")
-        choose(driver, "Primo documento", "Long context")
-        choose(driver, "Secondo documento", "Quantification")
-        found(driver, "button[kind='primary']").click()
-        until(lambda: "Scaricare" in text(driver), 1800)
-        _take(driver, folder / "page-compare.png")
         driver.get(f"{address}/?lang=en&view=models")
         until(lambda: "tokens a second" in text(driver))
         _take(driver, folder / "page-models.png")

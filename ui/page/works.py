@@ -12,7 +12,7 @@ from ui.page.desk import Desk
 from ui.page.showing import going_on, plain, shorten
 from ui.page.words import Words
 
-NAME_CHARS: Final = 60
+NAME_CHARS: Final = 80
 
 
 def want(works: Works[Any, Any], order: SummaryOrder | ComparisonOrder, *, place: str) -> None:
