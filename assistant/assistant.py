@@ -50,7 +50,6 @@ from assistant.types import (
 )
 
 REWRITE_TOKENS: Final = 80
-
 FOCUS_PASSAGES: Final = 50  # that are looked at for a focus; many stand in lists of sources
 
 

@@ -52,7 +52,7 @@ class NoteTaker:
 
     def see(self, document: Document, section: Section) -> list[Reading]:
         """Return the whole section as the model reads it."""
-        return self._reader.see([Passage(chunk, document, score=0.0) for chunk in section.chunks])
+        return self._reader.see(_passages(document, section.chunks))
 
     def taken(self, document: Document, section: Section, points: int) -> bool:
         """Tell whether so many points of the section are there."""
@@ -117,8 +117,7 @@ class NoteTaker:
 
     def _recall(self, document: Document, section: Section) -> list[Reading]:
         """Return chunks as the model read them; none when some of them were not read yet."""
-        passages = [Passage(chunk, document, score=0.0) for chunk in section.chunks]
-        readings, fresh = self._reader.recall(passages)
+        readings, fresh = self._reader.recall(_passages(document, section.chunks))
         return [] if fresh else readings
 
     def points(
@@ -138,7 +137,7 @@ class NoteTaker:
 
         def written() -> str:
             reply = whole_sentences(self._list(messages, points, cancelled, read))
-            citer = Citer([Passage(chunk, document, score=0.0) for chunk in chunks], self._embed)
+            citer = Citer(_passages(document, chunks), self._embed)
             made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
             return json.dumps([asdict(point) for point in made])
 
@@ -205,6 +204,10 @@ class NoteTaker:
 def _asking(document: Document, section: Section, points: int, focus: str = "") -> list[Message]:
     text = _text(document, section)
     return summary_messages(text, document.language, points=points + ASKED_MORE, focus=focus)
+
+
+def _passages(document: Document, chunks: Sequence[Chunk]) -> list[Passage]:
+    return [Passage(chunk, document, score=0.0) for chunk in chunks]
 
 
 def _text(document: Document, section: Section) -> str:

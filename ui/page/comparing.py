@@ -6,9 +6,9 @@ import streamlit as st
 
 from assistant.types import Comparison, ComparisonOrder, Document, Point
 from ui.exporting import comparison_markdown
+from ui.page import works
 from ui.page.desk import Desk
 from ui.page.showing import (
-    chosen_page,
     labels,
     language_choice,
     page_button,
@@ -16,7 +16,6 @@ from ui.page.showing import (
     shorten,
 )
 from ui.page.words import Words, native
-from ui.page.works import close, opened, want
 
 TITLE_CHARS: Final = 24
 PLACE: Final = "comparison"
@@ -35,7 +34,7 @@ def show(desk: Desk) -> None:
         titles = [shorten(documents[each].title, TITLE_CHARS) for each in order.documents]
         return f"{' / '.join(titles)} ({native(order.language)})"
 
-    found: Comparison | None = opened(
+    works.show(
         desk,
         desk.workspace.comparisons,
         place=PLACE,
@@ -45,14 +44,8 @@ def show(desk: Desk) -> None:
             lambda order: order.documents == wanted.documents,
         ],
         nothing=words("compare.none"),
+        draw=lambda found: _draw(words, found),
     )
-    if found is None:
-        return
-    text, beside = st.columns([3, 2], gap="large")
-    with text:
-        _draw(words, found)
-    with beside:
-        chosen_page(desk, PLACE, found.order.documents, found.language)
 
 
 def _choice(desk: Desk, documents: dict[str, Document]) -> ComparisonOrder:
@@ -64,14 +57,14 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> ComparisonOrder:
             list(documents),
             format_func=title,
             key="compared-first",
-            on_change=close,
+            on_change=works.close,
             args=(PLACE,),
         )
         second = st.selectbox(
             words("compare.second"),
             [each for each in documents if each != first],
             format_func=title,
-            on_change=close,
+            on_change=works.close,
             args=(PLACE,),
         )
         order = ComparisonOrder(
@@ -80,7 +73,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> ComparisonOrder:
             language_choice(words, words("compare.language"), key="compared-language"),
         )
         if st.button(words("compare.start"), type="primary"):
-            want(desk.workspace.comparisons, order, place=PLACE)
+            works.want(desk.workspace.comparisons, order, place=PLACE)
             st.rerun()
     return order
 

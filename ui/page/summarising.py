@@ -10,9 +10,9 @@ from assistant.summarizing import Length, head, markdown, title
 from assistant.types import Document, Point, Summary, SummaryOrder
 from ingest.indexing import ranges
 from ui.exporting import summary_docx
+from ui.page import works
 from ui.page.desk import Desk
 from ui.page.showing import (
-    chosen_page,
     labels,
     language_choice,
     page_button,
@@ -20,7 +20,6 @@ from ui.page.showing import (
     shorten,
 )
 from ui.page.words import Words, native
-from ui.page.works import close, opened, want
 
 TITLE_CHARS: Final = 34
 FOCUS_CHARS: Final = 200
@@ -42,7 +41,7 @@ def show(desk: Desk) -> None:
         said = [native(order.language), words(f"summary.{order.length}")]
         return f"{document} ({', '.join([*said, order.focus] if order.focus else said)})"
 
-    summary: Summary | None = opened(
+    works.show(
         desk,
         desk.workspace.summaries,
         place=PLACE,
@@ -52,14 +51,8 @@ def show(desk: Desk) -> None:
             lambda order: order.document == wanted.document,
         ],
         nothing=words("summary.none"),
+        draw=lambda summary: _draw(words, summary),
     )
-    if summary is None:
-        return
-    text, beside = st.columns([3, 2], gap="large")
-    with text:
-        _draw(desk, summary)
-    with beside:
-        chosen_page(desk, PLACE, {summary.document.id}, summary.language)
 
 
 def _choice(desk: Desk, documents: dict[str, Document]) -> SummaryOrder:
@@ -73,7 +66,7 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> SummaryOrder:
             list(documents),
             key="summarised",
             format_func=labels([*documents.values()]).__getitem__,
-            on_change=close,
+            on_change=works.close,
             args=(PLACE,),
         )
         language = language_choice(words, words("summary.language"), key="summary-language")
@@ -92,13 +85,12 @@ def _choice(desk: Desk, documents: dict[str, Document]) -> SummaryOrder:
         )
         order = SummaryOrder(document, language, length.value, focus.strip())
         if st.button(words("summary.start"), type="primary"):
-            want(desk.workspace.summaries, order, place=PLACE)
+            works.want(desk.workspace.summaries, order, place=PLACE)
             st.rerun()
     return order
 
 
-def _draw(desk: Desk, summary: Summary) -> None:
-    words = desk.words
+def _draw(words: Words, summary: Summary) -> None:
     st.subheader(plain(title(summary)), anchor=False)
     length = words(f"summary.{summary.length}")
     st.caption(plain(f"{native(summary.language)} · {length} · {summary.model}"))

@@ -9,7 +9,7 @@ from assistant.keeping import Works
 from assistant.types import ComparisonOrder, SummaryOrder
 from assistant.working import View
 from ui.page.desk import Desk
-from ui.page.showing import going_on, plain, shorten
+from ui.page.showing import chosen_page, going_on, plain, shorten
 from ui.page.words import Words
 
 NAME_CHARS: Final = 80
@@ -21,10 +21,38 @@ def want(works: Works[Any, Any], order: SummaryOrder | ComparisonOrder, *, place
     _open(place, order)
 
 
-def opened(
+def show(
     desk: Desk,
     works: Works[Any, Any],
     *,
+    place: str,
+    name: Callable[[Any], str],
+    fits: Sequence[Callable[[Any], bool]],
+    nothing: str,
+    draw: Callable[[Any], None],
+) -> None:
+    """List the works in the side bar, and draw the open one beside the page of a point.
+
+    Args:
+        place: of the view, in which it is noted which one is open.
+        name: what an order is called.
+        fits: tell whether an order is one for what was chosen, the narrowest first.
+        nothing: what is said when there is none at all.
+        draw: draws a work.
+    """
+    work = _opened(desk, works, place, name, fits, nothing)
+    if work is None:
+        return
+    text, beside = st.columns([3, 2], gap="large")
+    with text:
+        draw(work)
+    with beside:
+        chosen_page(desk, place, work.order.documents, work.language)
+
+
+def _opened(
+    desk: Desk,
+    works: Works[Any, Any],
     place: str,
     name: Callable[[Any], str],
     fits: Sequence[Callable[[Any], bool]],
@@ -34,12 +62,6 @@ def opened(
 
     Draws how far it is, or why it was not written. When none was opened it is one that fits
     and is being written, else the newest that fits best.
-
-    Args:
-        place: of the view, in which it is noted which one is open.
-        name: what an order is called.
-        fits: tell whether an order is one for what was chosen, the narrowest first.
-        nothing: what is said when there is none at all.
     """
     words = desk.words
     known = {document.id for document in desk.workspace.library.documents()}
