@@ -29,7 +29,7 @@ test: $(STAMP) models
 	$(BIN)/python -m pytest
 
 test-browser: $(STAMP) models
-	$(BIN)/python -m pytest -m browser tests/ui/test_browser.py
+	$(BIN)/python -m pytest -m browser tests/ui/page/test_browser.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

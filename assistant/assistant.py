@@ -9,43 +9,37 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from assistant import languages
-from assistant.answering import Answerer, Reply, Run
-from assistant.citing import without_markers
-from assistant.comparing import Comparer
-from assistant.errors import Cancelled as Stopped
-from assistant.errors import EmptyLibrary, EmptyQuestion, NothingLeft
-from assistant.gathering import NO_WISH, Asked, Gatherer, Wish
-from assistant.noting import NoteTaker
-from assistant.prompting import (
-    phrases,
-    rewrite_messages,
-    says_not_found,
-)
-from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker, Store, never
+from assistant.backends.base import ChatModel, Embedder, PrefillState, Reranker
+from assistant.errors import Cancelled, EmptyLibrary, EmptyQuestion, NothingLeft
+from assistant.generation.answering import Answerer, Reply, Trace
+from assistant.generation.citing import without_markers
+from assistant.generation.context import ContextBuilder
+from assistant.generation.key_points import KeyPoints
+from assistant.generation.prefix import Prefixes
+from assistant.generation.prompts import phrases, rewrite_messages, says_not_found
+from assistant.languages import detection
 from assistant.queueing import Queue
-from assistant.reading import Reader
-from assistant.rewriting import stands_alone, usable
-from assistant.suggesting import Suggester
-from assistant.summarizing import Length, Summarizer
+from assistant.reports.comparison import Comparer, Comparison
+from assistant.reports.questions import Suggester
+from assistant.reports.summary import Length, Summarizer, Summary
+from assistant.retrieval.rewriting import stands_alone, usable
+from assistant.storage.base import Store
+from assistant.streams import IsCancelled, Progress, Step, TextDelta, never
 from assistant.types import (
+    DEFAULT_CONTEXT,
     NO_FILTERS,
     Answer,
     Chunk,
     Citation,
-    Comparison,
     ContextMode,
+    ContextOptions,
     ContextPlan,
     Document,
     Filters,
     Message,
     Passage,
-    Piece,
-    ReadSoFar,
+    Query,
     Role,
-    Stage,
-    StageName,
-    Summary,
     Timings,
 )
 
@@ -58,7 +52,7 @@ class Assistant:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: ChatModel,
         embedder: Embedder,
         store: Store,
         reranker: Reranker | None = None,
@@ -66,8 +60,8 @@ class Assistant:
         self._model = model
         self._embedder = embedder
         self._store = store
-        self._reader = Reader(model, store)
-        self._gatherer = Gatherer(model, embedder, store, self._reader, reranker)
+        self._reader = Prefixes(model, store)
+        self._gatherer = ContextBuilder(model, embedder, store, self._reader, reranker)
         self._answerer = Answerer(model, embedder)
         self._suggester = Suggester(model, store)
         self._queue = Queue()
@@ -80,9 +74,9 @@ class Assistant:
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
         filters: Filters = NO_FILTERS,
-        wish: Wish = NO_WISH,
-        cancelled: Cancelled = never,
-    ) -> Iterator[Stage | Piece | Answer]:
+        wish: ContextOptions = DEFAULT_CONTEXT,
+        cancelled: IsCancelled = never,
+    ) -> Iterator[Progress | TextDelta | Answer]:
         """Yield what happens: stages, pieces of the answer's text, and last the `Answer`.
 
         Args:
@@ -98,11 +92,11 @@ class Assistant:
             assistant.errors.Cancelled: `cancelled` said so.
         """
         asked = self._asked(question, language, documents, history, filters)
-        run = Run(asked.question, asked.language, cancelled)
+        run = Trace(asked.question, asked.language, cancelled)
         with self._queue.ticket(cancelled) as ticket:
             yield from ticket.turn()
             yield from self._load(run)
-            yield Stage(StageName.SEARCHING)
+            yield Progress(Step.SEARCHING)
             run.searched = self._standalone(asked.question, history, cancelled)
             asked = replace(asked, question=run.searched)
             planned = self._gatherer.plan(asked, wish)
@@ -120,7 +114,7 @@ class Assistant:
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
         filters: Filters = NO_FILTERS,
-        wish: Wish = NO_WISH,
+        wish: ContextOptions = DEFAULT_CONTEXT,
     ) -> ContextPlan:
         """Return the plan that `ask` would follow; nothing is read for it.
 
@@ -148,7 +142,7 @@ class Assistant:
         return self._gatherer.search(self._asked(question, None, documents, (), filters), limit)
 
     def standalone(
-        self, question: str, history: Sequence[Message], *, cancelled: Cancelled = never
+        self, question: str, history: Sequence[Message], *, cancelled: IsCancelled = never
     ) -> str:
         """Return the question with what it takes from the conversation put in.
 
@@ -162,7 +156,7 @@ class Assistant:
                 pass
             return self._standalone(question, history, cancelled)
 
-    def _standalone(self, question: str, history: Sequence[Message], cancelled: Cancelled) -> str:
+    def _standalone(self, question: str, history: Sequence[Message], cancelled: IsCancelled) -> str:
         if not history or stands_alone(question):
             return question
         prompt = self._model.encode(rewrite_messages(question, history[-4:]))
@@ -181,7 +175,7 @@ class Assistant:
         documents: Sequence[str] = (),
         history: Sequence[Message] = (),
         filters: Filters = NO_FILTERS,
-        wish: Wish = NO_WISH,
+        wish: ContextOptions = DEFAULT_CONTEXT,
     ) -> Answer:
         """Return the answer at once; see `ask`."""
         events = self.ask(
@@ -201,8 +195,8 @@ class Assistant:
         language: str | None = None,
         length: Length = Length.MEDIUM,
         focus: str = "",
-        cancelled: Cancelled = never,
-    ) -> Iterator[Stage | Piece | Summary]:
+        cancelled: IsCancelled = never,
+    ) -> Iterator[Progress | TextDelta | Summary]:
         """Yield stages and pieces, and last the `Summary` of the whole document.
 
         Args:
@@ -215,11 +209,11 @@ class Assistant:
             UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
         """
         found = self._store.document(document)
-        wanted = languages.check(language) if language else found.language
+        wanted = detection.check(language) if language else found.language
         focus = focus.strip()
         with self._queue.ticket(cancelled) as ticket:
             yield from ticket.turn()
-            yield Stage(StageName.LOADING)
+            yield Progress(Step.LOADING)
             notes = self._note_taker()
             summarizer = Summarizer(self._model, self._store, self._reader, notes, ticket)
             if focus:
@@ -234,8 +228,8 @@ class Assistant:
         second: str,
         *,
         language: str | None = None,
-        cancelled: Cancelled = never,
-    ) -> Iterator[Stage | Comparison]:
+        cancelled: IsCancelled = never,
+    ) -> Iterator[Progress | Comparison]:
         """Yield stages, and last what two documents have in common and in what they differ.
 
         Args:
@@ -246,18 +240,18 @@ class Assistant:
             UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
         """
         one, other = self._store.document(first), self._store.document(second)
-        wanted = languages.check(language) if language else one.language
+        wanted = detection.check(language) if language else one.language
         with self._queue.ticket(cancelled) as ticket:
             yield from ticket.turn()
-            yield Stage(StageName.LOADING)
+            yield Progress(Step.LOADING)
             comparer = Comparer(
                 self._model, self._embedder, self._reader, self._note_taker(), ticket
             )
             yield from comparer.compare(one, other, wanted)
 
     def translate(
-        self, citation: Citation, language: str, *, cancelled: Cancelled = never
-    ) -> Iterator[Stage | str]:
+        self, citation: Citation, language: str, *, cancelled: IsCancelled = never
+    ) -> Iterator[Progress | str]:
         """Yield stages, and last a citation's quote in another language, kept with its document.
 
         The quote is as it was when it is in the language, or cannot be brought into it.
@@ -265,19 +259,19 @@ class Assistant:
         Raises:
             UnknownDocument, UnknownLanguage, ModelError, Cancelled.
         """
-        wanted = languages.check(language)
+        wanted = detection.check(language)
         document = self._store.document(citation.document_id)
-        if languages.identify(citation.quote) == wanted:
+        if detection.identify(citation.quote) == wanted:
             yield citation.quote
             return
         with self._queue.ticket(cancelled) as ticket:
             yield from ticket.turn()
-            yield Stage(StageName.TRANSLATING)
+            yield Progress(Step.TRANSLATING)
             yield self._note_taker().translated(document, citation.quote, wanted, cancelled)
 
     def suggest(
-        self, document: str, *, language: str | None = None, cancelled: Cancelled = never
-    ) -> Iterator[Stage | tuple[str, ...]]:
+        self, document: str, *, language: str | None = None, cancelled: IsCancelled = never
+    ) -> Iterator[Progress | tuple[str, ...]]:
         """Yield stages, and last a few questions that a document answers; kept for next time.
 
         Args:
@@ -288,7 +282,7 @@ class Assistant:
             UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError, Cancelled.
         """
         found = self._store.document(document)
-        wanted = languages.check(language) if language else found.language
+        wanted = detection.check(language) if language else found.language
         if (kept := self._suggester.kept(found, wanted)) is not None:
             yield kept
             return
@@ -300,7 +294,7 @@ class Assistant:
         """Return the questions that were suggested before; none when nobody asked."""
         return self._suggester.kept(self._store.document(document), language) or ()
 
-    def prepare(self, document: str, *, cancelled: Cancelled = never) -> Iterator[Stage]:
+    def prepare(self, document: str, *, cancelled: IsCancelled = never) -> Iterator[Progress]:
         """Read a document for all later questions; yield how far that is.
 
         Whoever asks something meanwhile goes first, at once.
@@ -318,14 +312,14 @@ class Assistant:
                 try:
                     yield from self._reader.read(found, lambda: cancelled() or ticket.wanted)
                     return
-                except Stopped:
+                except Cancelled:
                     if cancelled():
                         raise
                     ticket.pass_on()
 
-    def prepared(self, document: str) -> ReadSoFar:
+    def prepared(self, document: str) -> PrefillState:
         """Return how much of a document was read for later questions."""
-        return self._reader.read_so_far(self._store.document(document))
+        return self._reader.prefill_state(self._store.document(document))
 
     def _asked(
         self,
@@ -334,13 +328,13 @@ class Assistant:
         documents: Sequence[str],
         history: Sequence[Message],
         filters: Filters,
-    ) -> Asked:
+    ) -> Query:
         """Return the question, checked."""
         question = question.strip()
         if not question:
             raise EmptyQuestion
-        asked_in = languages.identify(question)
-        wanted = languages.check(language) if language else asked_in
+        asked_in = detection.identify(question)
+        wanted = detection.check(language) if language else asked_in
         every = self._store.documents()
         if not every:
             raise EmptyLibrary
@@ -349,19 +343,19 @@ class Assistant:
         left = tuple(filter(filters.takes, chosen or every))
         if not left:
             raise NothingLeft
-        return Asked(question, asked_in, wanted, left, tuple(history), filters)
+        return Query(question, asked_in, wanted, left, tuple(history), filters)
 
     def _found(self, focus: str, document: Document) -> list[Chunk]:
         """Return the chunks that a search finds about something, best first."""
         asked = self._asked(focus, None, [document.id], (), NO_FILTERS)
         return [passage.chunk for passage in self._gatherer.search(asked, FOCUS_PASSAGES)]
 
-    def _note_taker(self) -> NoteTaker:
-        return NoteTaker(self._model, self._store, self._embedder.embed_queries, self._reader)
+    def _note_taker(self) -> KeyPoints:
+        return KeyPoints(self._model, self._store, self._embedder.embed_queries, self._reader)
 
-    def _load(self, run: Run) -> Iterator[Stage]:
+    def _load(self, run: Trace) -> Iterator[Progress]:
         """Load what is not loaded yet, apart from the time that the question takes."""
-        yield Stage(StageName.LOADING)
+        yield Progress(Step.LOADING)
         begin = time.perf_counter()
         with ThreadPoolExecutor(1) as other:  # one reads its file while the other is imported
             model = other.submit(lambda: self._model.window_tokens)
@@ -370,7 +364,7 @@ class Assistant:
         run.start = time.perf_counter()
         run.load_s = run.start - begin
 
-    def _answer(self, reply: Reply, run: Run) -> Answer:
+    def _answer(self, reply: Reply, run: Trace) -> Answer:
         refused = says_not_found(reply.text)
         return Answer(
             question=run.question,
@@ -381,7 +375,7 @@ class Assistant:
             plan=reply.packing.plan,
             timings=_timings(run),
             model=self._model.name,
-            written_in=languages.written_in(without_markers(reply.text)),
+            written_in=detection.written_in(without_markers(reply.text)),
             searched_for=run.searched,
             verified_share=1.0 if refused else round(reply.verified_share, 3),
             unsupported=() if refused else reply.unsupported,
@@ -389,7 +383,7 @@ class Assistant:
         )
 
 
-def _timings(run: Run) -> Timings:
+def _timings(run: Trace) -> Timings:
     """Sum up what the runs of the model cost: the first reads, the others find most of it read."""
     now = time.perf_counter()
     read = sum(cost.prompt_tokens - cost.cached_tokens for cost in run.costs)

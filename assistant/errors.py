@@ -50,7 +50,7 @@ class Notice:
     Attributes:
         kind: name of the error's class, or of the remark.
         text: the sentence, in English.
-        facts: what stands in it: names, numbers, members of `Why`.
+        facts: what stands in it: names, numbers, members of `Reason`.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Notice:
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """Reasons and units that stand in notices, as they read in English."""
 
     NO_PERMISSION = "there is no permission to open it"
@@ -175,7 +175,7 @@ class UnsupportedFile(DocumentError):
 
 
 class UnreadableDocument(DocumentError):
-    def __init__(self, path: Path, reason: Why | str) -> None:
+    def __init__(self, path: Path, reason: Reason | str) -> None:
         super().__init__(f"{path.name}: cannot be read ({reason}).", name=path.name, reason=reason)
 
 
@@ -188,12 +188,12 @@ class EncryptedDocument(DocumentError):
 
 
 class EmptyDocument(DocumentError):
-    def __init__(self, path: Path, reason: Why) -> None:
+    def __init__(self, path: Path, reason: Reason) -> None:
         super().__init__(f"{path.name}: holds no text ({reason}).", name=path.name, reason=reason)
 
 
 class DocumentTooLarge(DocumentError):
-    def __init__(self, path: Path, count: int, unit: Why, limit: int) -> None:
+    def __init__(self, path: Path, count: int, unit: Reason, limit: int) -> None:
         super().__init__(
             f"{path.name}: has {count:,} {unit}, the limit is {limit:,}: split it and add parts.",
             name=path.name,

@@ -4,30 +4,29 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from assistant.errors import Notice
-from assistant.protocols import Cancelled
-from assistant.types import Stage, StageName
-from assistant.working import Line
+from assistant.jobs import Line
+from assistant.streams import IsCancelled, Progress, Step
 
 
 class Prepare(Protocol):
     """As `Assistant.prepare`."""
 
-    def __call__(self, document: str, *, cancelled: Cancelled) -> Iterator[Stage]: ...
+    def __call__(self, document: str, *, cancelled: IsCancelled) -> Iterator[Progress]: ...
 
 
 class Preparer:
     """Reads documents in a thread of its own; may be asked from any other."""
 
     def __init__(self, prepare: Prepare) -> None:
-        def work(document: str, report: Callable[[Stage], None], cancelled: Cancelled) -> None:
+        def work(document: str, report: Callable[[Progress], None], cancelled: IsCancelled) -> None:
             for stage in prepare(document, cancelled=cancelled):
                 report(stage)
 
-        self._line: Line[Stage, None] = Line(work)
+        self._line: Line[Progress, None] = Line(work)
 
     def want(self, document_id: str) -> None:
         """Let a document be read behind those that wait already."""
-        self._line.want(document_id, Stage(StageName.WAITING, total=len(self.stages)))
+        self._line.want(document_id, Progress(Step.WAITING, total=len(self.stages)))
 
     def drop(self, document_id: str) -> None:
         """Let a document not be read, or no further; return once that is so."""
@@ -39,7 +38,7 @@ class Preparer:
         self._line.end(self.stages, 0.0)
 
     @property
-    def stages(self) -> dict[str, Stage]:
+    def stages(self) -> dict[str, Progress]:
         """Document id -> how far its reading is, of all that are not read yet."""
         return self._line.progress
 

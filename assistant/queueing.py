@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from assistant.errors import Cancelled
-from assistant.types import Stage, StageName
+from assistant.streams import Progress, Step
 
 LOOK_S: Final = 0.1  # between two looks of somebody who waits
 
@@ -37,7 +37,7 @@ class Ticket:
         """Whether it is this one's turn and somebody waits who should not wait for it."""
         return self._queue.wanted(self)
 
-    def turn(self) -> Iterator[Stage]:
+    def turn(self) -> Iterator[Progress]:
         """Yield a stage whenever the position has changed, until it is this one's turn.
 
         Raises:
@@ -48,7 +48,7 @@ class Ticket:
             if self.cancelled():
                 raise Cancelled
             if position != told:
-                yield Stage(StageName.WAITING, 0, position)
+                yield Progress(Step.WAITING, 0, position)
             told = position
 
     def pass_on(self) -> None:

@@ -4,7 +4,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,7 +13,6 @@ from assistant.errors import Notice
 
 Vector: TypeAlias = NDArray[np.float32]  # (dim,), length one
 Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length one
-Tokens: TypeAlias = list[int]
 
 PAGE_BREAK = "\n\n"  # stands between the texts of two pages in a document's text
 
@@ -209,7 +207,7 @@ class ContextMode(StrEnum):
     HIERARCHICAL = "hierarchical"
 
 
-class Reason(StrEnum):
+class PlanReason(StrEnum):
     """Why a plan has its mode."""
 
     ASKED = "asked"  # the reader wanted it
@@ -217,6 +215,25 @@ class Reason(StrEnum):
     OVERVIEW = "overview"  # the question is about the whole
     DETAIL = "detail"  # the question is about a part, and the text is long
     SLOW = "slow"  # what would suit better takes longer than the reader wants to wait
+
+
+BUDGET_S: Final = 60.0  # to the first word, where the reader does not say
+
+
+@dataclass(frozen=True)
+class ContextOptions:
+    """What the reader wants of a plan.
+
+    Attributes:
+        mode: None lets the plan decide.
+        budget_s: until the first word; a wish for a mode counts more.
+    """
+
+    mode: ContextMode | None = None
+    budget_s: float = BUDGET_S
+
+
+DEFAULT_CONTEXT: Final = ContextOptions()
 
 
 @dataclass(frozen=True)
@@ -244,7 +261,7 @@ class ContextPlan:
     kept_tokens: int = 0
     turns_left_out: int = 0
     predicted_s: float | None = None
-    reason: Reason = Reason.DETAIL
+    reason: PlanReason = PlanReason.DETAIL
 
 
 @dataclass(frozen=True)
@@ -282,112 +299,21 @@ NO_FILTERS: Final = Filters()
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A text that a model reads from the start of its window, and what it then still sees of it.
+class Query:
+    """A question as it is searched, with what it is asked of.
 
     Attributes:
-        tokens: all of the text, with whatever stands before it.
-        seen: [start, end) spans of tokens, ascending; the rest is read but hidden afterwards.
-        document_id: whose text it is.
-        note: what a reader is told it is.
+        asked_in: language of the question.
+        language: of the answer.
+        documents: that the filters take.
     """
 
-    tokens: tuple[int, ...]
-    seen: tuple[tuple[int, int], ...]
-    document_id: str
-    note: str = ""
-
-    @property
-    def seen_tokens(self) -> int:
-        return sum(end - start for start, end in self.seen)
-
-
-@dataclass(frozen=True)
-class ReadSoFar:
-    """How much a model read of a document for later questions.
-
-    Attributes:
-        tokens: of its body as this model reads it.
-    """
-
-    tokens_read: int
-    tokens: int
-
-    @property
-    def share(self) -> float:
-        return self.tokens_read / self.tokens
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """Seconds a token: so many with an empty cache, and more for each token before it.
-
-    Attributes:
-        read_s: of one token among many that are read at once.
-        read_deeper_s: more for each token that stands before it.
-        write_s: of one token that is written.
-        write_deeper_s: more for each token that stands before it.
-        restore_s: of one token that was read before and is put back.
-    """
-
-    read_s: float
-    read_deeper_s: float
-    write_s: float
-    write_deeper_s: float
-    restore_s: float = 0.0
-
-    def reading(self, tokens: int, *, depth: int = 0) -> float:
-        """Return the seconds to read so many tokens behind `depth` others."""
-        return tokens * (self.read_s + self.read_deeper_s * (depth + tokens / 2))
-
-    def writing(self, tokens: int, *, depth: int = 0) -> float:
-        """Return the seconds to write so many tokens behind `depth` others."""
-        return tokens * (self.write_s + self.write_deeper_s * (depth + tokens / 2))
-
-    def readable(self, seconds: float) -> int:
-        """Return how many tokens are read in that time, from an empty cache on."""
-        half, flat = self.read_deeper_s / 2, self.read_s
-        if half <= 0:
-            return int(seconds / flat)
-        return int((sqrt(flat * flat + 4 * half * seconds) - flat) / (2 * half))
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A text that a model read and that is kept on disk.
-
-    Attributes:
-        model: fingerprint of the model and of how it read.
-        note: what a reader is told it is.
-        used_at: seconds since 1970.
-    """
-
-    document_id: str
-    model: str
-    note: str
-    tokens: int
-    size_bytes: int
-    used_at: float
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What one run of the model cost; times in seconds."""
-
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    prefill_s: float
-    decode_s: float
-    stopped_by_limit: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How a model chose; `shares` add up to one, in the order of the options."""
-
-    shares: tuple[float, ...]
-    cost: Generation
+    question: str
+    asked_in: str
+    language: str
+    documents: tuple[Document, ...]
+    history: tuple[Message, ...] = ()
+    filters: Filters = NO_FILTERS
 
 
 @dataclass(frozen=True)
@@ -439,49 +365,6 @@ class Answer:
     repaired: Repair = Repair.NONE
 
 
-class TurnState(StrEnum):
-    RUNNING = "running"
-    ANSWERED = "answered"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    REMOVED = "removed"  # with a document that it was about
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A question of a conversation, and what came of it.
-
-    Attributes:
-        number: from 1.
-        language: of the answer as it was asked for; "" for the question's.
-        documents: ids of those it was asked of; none means all.
-        filters: what of these documents was searched.
-        text: what was written, also when it was stopped before its end.
-        failure: why it failed.
-    """
-
-    number: int
-    question: str
-    language: str = ""
-    documents: tuple[str, ...] = ()
-    filters: Filters = NO_FILTERS
-    state: TurnState = TurnState.RUNNING
-    text: str = ""
-    answer: Answer | None = None
-    failure: Notice | None = None
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Attributes:
-    title: the beginning of its first question, until it is renamed.
-    """
-
-    id: str
-    title: str
-    begun_at: str
-
-
 @dataclass(frozen=True)
 class Point:
     """One statement of a summary, and the sentence it stands on where one was found.
@@ -491,133 +374,3 @@ class Point:
 
     text: str
     citation: Citation | None
-
-
-@dataclass(frozen=True)
-class SectionSummary:
-    """Attributes:
-    pages: first and last page the section touches.
-    """
-
-    title: str
-    pages: tuple[int, int]
-    points: tuple[Point, ...]
-
-
-@dataclass(frozen=True)
-class SummaryOrder:
-    """What a summary is written for; see `Summary`."""
-
-    document: str
-    language: str
-    length: str
-    focus: str = ""
-
-    @property
-    def documents(self) -> tuple[str, ...]:
-        return (self.document,)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Attributes:
-    length: "short", "medium" or "long".
-    focus: what it keeps to; "" for all that the document says.
-    overview: the points of the whole; for a document read in one pass, all there is.
-    sections: in reading order; empty for a document read in one pass.
-    plan: every page whose text was read, and those that only list contents, terms or sources.
-    kept: True when nothing had to be read again.
-    """
-
-    document: Document
-    language: str
-    length: str
-    overview: tuple[Point, ...]
-    sections: tuple[SectionSummary, ...]
-    plan: ContextPlan
-    kept: bool
-    model: str
-    focus: str = ""
-
-    @property
-    def found_nothing(self) -> bool:
-        """Whether nothing in the document is about the focus."""
-        return bool(self.focus) and not self.overview
-
-    @property
-    def order(self) -> SummaryOrder:
-        return SummaryOrder(self.document.id, self.language, self.length, self.focus)
-
-
-@dataclass(frozen=True)
-class ComparisonOrder:
-    """What a comparison is written for: the ids of two documents, and a language."""
-
-    first: str
-    second: str
-    language: str
-
-    @property
-    def documents(self) -> tuple[str, ...]:
-        return (self.first, self.second)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two documents side by side, in points.
-
-    Attributes:
-        agree: pairs of points, one of each document, that say the same.
-        differ: pairs that are about the same and do not say the same.
-        only_first, only_second: points to which the other has none.
-    """
-
-    first: Document
-    second: Document
-    language: str
-    agree: tuple[tuple[Point, Point], ...]
-    differ: tuple[tuple[Point, Point], ...]
-    only_first: tuple[Point, ...]
-    only_second: tuple[Point, ...]
-    model: str
-
-    @property
-    def order(self) -> ComparisonOrder:
-        return ComparisonOrder(self.first.id, self.second.id, self.language)
-
-
-class StageName(StrEnum):
-    LOADING = "loading"
-    MEASURING = "measuring"
-    WAITING = "waiting"
-    SEARCHING = "searching"
-    READING = "reading"
-    WRITING = "writing"
-    TRANSLATING = "translating"
-    SUMMARISING = "summarising"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What the assistant is doing; `done` of `total` in tokens or sections, 0 when unknown.
-
-    Who waits is told how many others are served before, as `total`.
-
-    Attributes:
-        note: pages, as "3" or "3–5".
-        seconds_left: None when that cannot be told.
-    """
-
-    name: StageName
-    done: int = 0
-    total: int = 0
-    note: str = ""
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The next piece of streamed text; `restart` means: forget what was streamed before."""
-
-    text: str
-    restart: bool = False

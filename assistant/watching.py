@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from assistant.protocols import Cancelled, PrefillReport
+from assistant.backends.base import PrefillReport
+from assistant.streams import IsCancelled
 
 T = TypeVar("T")
 E = TypeVar("E")
-Work: TypeAlias = Callable[[Cancelled, PrefillReport], T]
+Work: TypeAlias = Callable[[IsCancelled, PrefillReport], T]
 
 
 def watched(
-    work: Work[T], cancelled: Cancelled, tell: Callable[[int, int], E]
+    work: Work[T], cancelled: IsCancelled, tell: Callable[[int, int], E]
 ) -> Generator[E, None, T]:
     """Yield what is to be told of the work as it goes on; return what it returns.
 

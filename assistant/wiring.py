@@ -4,132 +4,31 @@ Imports backends where they are needed: the command line must answer `--help` wi
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, Self
 
-from assistant.assistant import Assistant
-from assistant.backends.chroma import ChromaIndex
-from assistant.backends.conversations import ConversationTable
+from assistant.backends.base import ChatModel, Embedder, Reranker, Throughput
 from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
-from assistant.backends.library import STATES, Library
-from assistant.backends.snapshots import Snapshots
-from assistant.backends.works import ComparisonTable, SummaryTable
-from assistant.conversing import Conversations
+from assistant.backends.llama.kv_cache import DiskKVCache
+from assistant.backends.llama.tuning import Tuned, Tunings
 from assistant.errors import ModelError, ModelNotInstalled, UnknownModel, UnusableModel
-from assistant.keeping import Works
-from assistant.models.catalogue import Role, load_catalogue
-from assistant.models.fetching import write_json
+from assistant.models.catalogue import ModelRole, load_catalogue
 from assistant.models.hardware import Machine, can_chat, choose, is_busy, measure, window_for
-from assistant.models.shelf import InstalledModel, ModelShelf
-from assistant.models.tuning import Tuned, Tunings
-from assistant.preparing import Preparer
-from assistant.protocols import Cancelled, Embedder, LanguageModel, Reranker
+from assistant.models.installed import InstalledModel, InstalledModels
 from assistant.settings import Settings
-from assistant.summarizing import Length
-from assistant.types import (
-    Comparison,
-    ComparisonOrder,
-    Document,
-    Message,
-    Piece,
-    Speeds,
-    Stage,
-    Summary,
-    SummaryOrder,
-)
+from assistant.storage.chroma import ChromaIndex
+from assistant.storage.files import write_json
+from assistant.storage.library import STATES, Library
+from assistant.types import Message
+from assistant.workspace import Workspace
 
 PREFERRED = "preferences.json"  # in the library's folder
 STARTER_EMBEDDER = "multilingual-e5-small"
 
 
-class BackgroundWork(Protocol):
-    """Work of one kind that goes on beside."""
-
-    def drop(self, document: str) -> None:
-        """End what reads a document."""
-        ...
-
-    def stop(self) -> None:
-        """Let all of it end as soon as it can."""
-        ...
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """What a face works with: the library, the models, an assistant, and what goes on beside."""
-
-    library: Library
-    embedder: Embedder
-    model: LanguageModel
-    assistant: Assistant
-    preparer: Preparer
-    conversations: Conversations
-    summaries: Works[SummaryOrder, Summary]
-    comparisons: Works[ComparisonOrder, Comparison]
-
-    @classmethod
-    def of(
-        cls,
-        library: Library,
-        embedder: Embedder,
-        model: LanguageModel,
-        reranker: Reranker | None = None,
-    ) -> Self:
-        """Return the parts with all that is built from them."""
-        assistant = Assistant(model, embedder, library, reranker)
-        return cls(
-            *(library, embedder, model, assistant),
-            preparer=Preparer(assistant.prepare),
-            conversations=Conversations(assistant, ConversationTable(library.database)),
-            summaries=Works(partial(_summarize, assistant), SummaryTable(library)),
-            comparisons=Works(partial(_compare, assistant), ComparisonTable(library)),
-        )
-
-    @property
-    def work(self) -> tuple[BackgroundWork, ...]:
-        """What may go on beside."""
-        return (self.preparer, self.conversations, self.summaries, self.comparisons)
-
-    def remove(self, document: Document) -> None:
-        """Remove a document and every trace of it, when nobody reads it beside any more."""
-        for each in self.work:
-            each.drop(document.id)
-        self.library.remove(document)
-
-    def stop(self) -> None:
-        """Let all that goes on beside end, and the model go; what was written so far is kept."""
-        for each in self.work:
-            each.stop()
-        if isinstance(self.model, LazyModel):
-            self.model.release()
-
-
-def _summarize(
-    assistant: Assistant, order: SummaryOrder, cancelled: Cancelled
-) -> Iterator[Stage | Piece | Summary]:
-    return assistant.summarize(
-        order.document,
-        language=order.language,
-        length=Length(order.length),
-        focus=order.focus,
-        cancelled=cancelled,
-    )
-
-
-def _compare(
-    assistant: Assistant, order: ComparisonOrder, cancelled: Cancelled
-) -> Iterator[Stage | Piece | Comparison]:
-    yield from assistant.compare(
-        order.first, order.second, language=order.language, cancelled=cancelled
-    )
-
-
-def model_shelf(settings: Settings) -> ModelShelf:
+def installed_models(settings: Settings) -> InstalledModels:
     """Return the models on this machine."""
-    return ModelShelf(settings.models, load_catalogue())
+    return InstalledModels(settings.models, load_catalogue())
 
 
 def import_model(settings: Settings, path: Path) -> InstalledModel:
@@ -140,7 +39,7 @@ def import_model(settings: Settings, path: Path) -> InstalledModel:
     """
     from assistant.backends.llama.weights import describe
 
-    return model_shelf(settings).import_file(path, describe)
+    return installed_models(settings).import_file(path, describe)
 
 
 def engine_features() -> list[str]:
@@ -150,11 +49,11 @@ def engine_features() -> list[str]:
     return build_features() + (["GPU"] if uses_gpu() else [])
 
 
-def keep_layout() -> None:
+def disable_repacking() -> None:
     """Let other users of llama-cpp-python in this process leave weights as they lie, as we do."""
-    from assistant.backends.llama.weights import keep_layout
+    from assistant.backends.llama.weights import disable_repacking
 
-    keep_layout()
+    disable_repacking()
 
 
 def prompt_writer(installed: InstalledModel) -> Callable[[Sequence[Message]], str]:
@@ -194,15 +93,15 @@ def open_workspace(settings: Settings) -> Workspace:
     return Workspace.of(library, embedder, model, reranker=reranker(settings))
 
 
-def chat_model(settings: Settings) -> LanguageModel:
+def chat_model(settings: Settings) -> ChatModel:
     """Return the chat model, as `chosen_model` chooses it."""
     installed = chosen_model(settings, measure())
     return LazyModel(installed.name, lambda: _load_model(installed, settings))
 
 
-def snapshots(settings: Settings) -> Snapshots:
+def snapshots(settings: Settings) -> DiskKVCache:
     """Return what models kept of the documents they read."""
-    return Snapshots(settings.home / STATES, quota_bytes=settings.quota_bytes)
+    return DiskKVCache(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
 def prefer(settings: Settings, name: str) -> None:
@@ -212,7 +111,7 @@ def prefer(settings: Settings, name: str) -> None:
         UnknownModel, ModelNotInstalled: there is no such model here.
         UnusableModel: it cannot chat.
     """
-    found = model_shelf(settings).find(name)
+    found = installed_models(settings).find(name)
     if not can_chat(found.entry):
         raise UnusableModel(found.path, "it cannot chat")
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -223,7 +122,7 @@ def preferred(settings: Settings) -> InstalledModel | None:
     """Return the chat model that is preferred, while it is installed."""
     try:
         name = json.loads((settings.home / PREFERRED).read_text("utf-8"))["chat_model"]
-        return model_shelf(settings).find(name)
+        return installed_models(settings).find(name)
     except (OSError, ValueError, KeyError, TypeError, ModelError):
         return None
 
@@ -234,16 +133,16 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     Raises:
         ModelError: it is missing, cannot chat, or none fits.
     """
-    shelf = model_shelf(settings)
+    shelf = installed_models(settings)
     if settings.model is None:
         return preferred(settings) or choose(shelf.installed(), machine)
     found = shelf.find(settings.model)
-    if found.entry.role is not Role.CHAT:
+    if found.entry.role is not ModelRole.CHAT:
         raise UnknownModel(settings.model)
     return found
 
 
-def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
+def _load_model(installed: InstalledModel, settings: Settings) -> ChatModel:
     from assistant.backends.llama.model import LlamaModel
 
     window = window_for(installed.entry, measure(), settings.window_tokens, settings.kv)
@@ -254,7 +153,7 @@ def _load_model(installed: InstalledModel, settings: Settings) -> LanguageModel:
         name=installed.name,
         window_tokens=window,
         effective_tokens=window if settings.window_tokens else effective,
-        whole_tokens=installed.entry.whole_text_tokens,
+        full_context_limit=installed.entry.full_context_limit,
         tuning=tuned.tuning,
         speeds=tuned.speeds,
         sha256=installed.sha256,
@@ -281,7 +180,7 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
     return tuned
 
 
-def speeds_of(installed: InstalledModel, settings: Settings) -> Speeds | None:
+def speeds_of(installed: InstalledModel, settings: Settings) -> Throughput | None:
     """Return how fast a chat model is here; None when that was not measured yet."""
     tuned = Tunings(settings.models).load(_facts(installed, settings))
     return tuned.speeds if tuned else None
@@ -300,8 +199,8 @@ def _facts(installed: InstalledModel, settings: Settings) -> tuple[str, ...]:
 
 def _embedder(settings: Settings, library: Library) -> Embedder:
     name = settings.embedder or library.database.fact("embedder") or STARTER_EMBEDDER
-    installed = model_shelf(settings).find(name)
-    if installed.entry.role is not Role.EMBED:
+    installed = installed_models(settings).find(name)
+    if installed.entry.role is not ModelRole.EMBED:
         raise ModelNotInstalled(STARTER_EMBEDDER)
     entry = installed.entry
     fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
@@ -312,24 +211,24 @@ def reranker(settings: Settings) -> Reranker | None:
     """Return the chosen re-ranker, or the smallest installed one; None where there is none."""
     if settings.reranker == "none":
         return None
-    shelf = model_shelf(settings)
+    shelf = installed_models(settings)
     if settings.reranker is None:
-        fitting = [model for model in shelf.installed() if model.entry.role is Role.RERANK]
+        fitting = [model for model in shelf.installed() if model.entry.role is ModelRole.RERANK]
         fitting.sort(key=lambda model: model.entry.parameter_count)
     else:
         fitting = [shelf.find(settings.reranker)]
     if not fitting:
         return None
     found = fitting[0]
-    if found.entry.role is not Role.RERANK:
+    if found.entry.role is not ModelRole.RERANK:
         raise UnknownModel(found.name)
     return LazyReranker(found.name, lambda: _load_reranker(found))
 
 
 def _load_reranker(installed: InstalledModel) -> Reranker:
-    from assistant.backends.encoders import PairScorer
+    from assistant.backends.sentence_transformers import CrossEncoderReranker
 
-    return PairScorer(
+    return CrossEncoderReranker(
         installed.path,
         name=installed.name,
         limit_tokens=installed.entry.effective_window_tokens,
@@ -337,9 +236,9 @@ def _load_reranker(installed: InstalledModel) -> Reranker:
 
 
 def _load_embedder(installed: InstalledModel, fingerprint: str) -> Embedder:
-    from assistant.backends.encoders import SentenceEncoder
+    from assistant.backends.sentence_transformers import SentenceTransformerEmbedder
 
-    return SentenceEncoder(
+    return SentenceTransformerEmbedder(
         installed.path,
         name=installed.name,
         fingerprint=fingerprint,

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from workspaces import temporary_workspace
 
-from assistant.languages import identify
+from assistant.languages.detection import identify
 from assistant.types import Answer
-from assistant.wiring import Workspace
+from assistant.workspace import Workspace
 
 
 @dataclass(frozen=True)

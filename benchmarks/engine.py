@@ -344,7 +344,7 @@ def line(row: Row) -> str:
 
 def keep(rows: list[Row], options: argparse.Namespace) -> None:
     from assistant.backends.llama.weights import build, build_features
-    from evaluation.recording import surroundings
+    from evaluation.provenance import surroundings
 
     record = {
         **surroundings(build_features()),

@@ -20,17 +20,17 @@ import llama_cpp as lc
 import numpy as np
 from documents import Report, report
 
+from assistant.backends.base import CachedPrefix
 from assistant.backends.llama.cells import Cells, blank
 from assistant.backends.llama.context import Context, Kept
 from assistant.backends.llama.model import LlamaModel
 from assistant.errors import Cancelled
-from assistant.gathering import NO_WISH
-from assistant.languages import identify_document
-from assistant.prompting import ask_messages
-from assistant.protocols import never
+from assistant.generation.prompts import ask_messages
+from assistant.languages.detection import identify_document
 from assistant.settings import Settings
-from assistant.types import Answer, Snapshot, Stage, StageName
-from assistant.wiring import model_shelf, open_workspace, snapshots
+from assistant.streams import Progress, Step, never
+from assistant.types import DEFAULT_CONTEXT, Answer
+from assistant.wiring import installed_models, open_workspace, snapshots
 from ingest.indexing import add
 
 LANGUAGES = ("es", "fr", "de", "en")
@@ -75,7 +75,7 @@ class Side:
 
     def setup(self, _: dict[str, Any]) -> dict[str, Any]:
         """What a peer needs to answer the same questions."""
-        shelf = model_shelf(self.settings)
+        shelf = installed_models(self.settings)
         return {
             "text": "\n".join(made.text for made in self.reports),
             "model": self.settings.model,
@@ -99,7 +99,7 @@ class Side:
         prepared = time.perf_counter() - start
         spent, answer = 0.0, None
         for event in self.assistant.ask(question):
-            if isinstance(event, Stage) and event.name is StageName.WRITING:
+            if isinstance(event, Progress) and event.name is Step.WRITING:
                 spent = time.process_time() - cpu
             if isinstance(event, Answer):
                 answer = event
@@ -176,7 +176,7 @@ class Side:
         self.fill(model._context, request["memory"])
         model._context.read(model.tokens(self.reports[0].text)[:900])
         cells = len(model._context.names)
-        shelf = model_shelf(self.settings)
+        shelf = installed_models(self.settings)
         weights = shelf.find("multilingual-e5-small").path.glob("*.safetensors")
         return {
             "embedder": sum(file.stat().st_size for file in weights),
@@ -202,7 +202,7 @@ class Side:
         model, asking = self.model, self.assistant
         question, _ = self.fact(request["stored"])
         asked = asking._asked(question, None, (), ())
-        packing = asking._gatherer.plan(asked, NO_WISH)
+        packing = asking._gatherer.plan(asked, DEFAULT_CONTEXT)
         messages = ask_messages(question, packing.text, asked.language)
         after = model.encode_apart(messages)[1]
         kept = [model._recalled(reading, None) for reading in packing.readings]
@@ -224,7 +224,7 @@ class Side:
         )
 
     @property
-    def snapshots(self) -> list[Snapshot]:
+    def snapshots(self) -> list[CachedPrefix]:
         return snapshots(self.settings).listed()
 
     def exact(self, tokens: tuple[int, ...]) -> Cells:

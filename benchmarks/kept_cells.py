@@ -35,18 +35,20 @@ from typing import Any
 import llama_cpp as lc
 import numpy as np
 
+from assistant.backends.base import Prefix, Tokens
 from assistant.backends.llama.cells import Cells, build, head_of
 from assistant.backends.llama.context import READING, SPARE, Context, Kept
 from assistant.backends.llama.model import LlamaModel
-from assistant.languages import identify, identify_document
+from assistant.generation.prefix import Prefixes
+from assistant.generation.prompts import answerable_messages, ask_messages, passages_text
+from assistant.languages.detection import identify, identify_document
 from assistant.models.hardware import measure
-from assistant.prompting import answerable_messages, ask_messages, passages_text
-from assistant.protocols import never
-from assistant.reading import Reader
-from assistant.retrieving import Retriever
+from assistant.retrieval.search import Retriever
 from assistant.settings import Settings
-from assistant.types import Document, Passage, Reading, Tokens
-from assistant.wiring import Workspace, model_shelf, open_workspace, snapshots, tuned_for
+from assistant.streams import never
+from assistant.types import Document, Passage
+from assistant.wiring import installed_models, open_workspace, snapshots, tuned_for
+from assistant.workspace import Workspace
 from ingest.indexing import add
 
 SETS = {"es": "xquad", "fr": "squadfr", "it": "squadit", "de": "xquad", "en": "xquad"}
@@ -96,12 +98,12 @@ class Lab:
     documents: dict[str, Document]
     retriever: Retriever
     found: dict[tuple[str, int, str], list[Passage]] = field(default_factory=dict)
-    readers: dict[int, Reader] = field(default_factory=dict)
+    readers: dict[int, Prefixes] = field(default_factory=dict)
 
-    def reader(self, section: int) -> Reader:
+    def reader(self, section: int) -> Prefixes:
         if section not in self.readers:
             library = self.workspace.library
-            self.readers[section] = Reader(self.model, library, section_tokens=section)
+            self.readers[section] = Prefixes(self.model, library, section_tokens=section)
         return self.readers[section]
 
 
@@ -136,7 +138,7 @@ def open_lab(options: argparse.Namespace) -> Lab:
     settings = Settings(home=options.home, model=options.model, quota_bytes=60_000_000_000)
     workspace = open_workspace(settings)
     documents = take_in(workspace, options.data, options.home)
-    installed = model_shelf(settings).find(options.model)
+    installed = installed_models(settings).find(options.model)
     tuned = tuned_for(installed, settings)
     model = LlamaModel(
         installed.path,
@@ -301,7 +303,7 @@ def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     return sum(map(len, parts))
 
 
-def place_moved(lab: Lab, way: Way, readings: Sequence[Reading], parts: Sequence[Cells]) -> None:
+def place_moved(lab: Lab, way: Way, readings: Sequence[Prefix], parts: Sequence[Cells]) -> None:
     """Put the parts into the cache one behind the other, each moved to where it shall stand."""
     context, memory = lab.context, lab.context._memory
     context._cut(0)

@@ -17,16 +17,16 @@ from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from assistant.settings import Settings
-from assistant.wiring import keep_layout, model_shelf, prompt_writer
-from evaluation.llamaindex import Parts, configure
+from assistant.wiring import disable_repacking, installed_models, prompt_writer
+from evaluation.llama_index import Parts, configure
 
 
 def main(request: dict[str, Any]) -> None:
-    keep_layout()
+    disable_repacking()
     configure(
         Parts(
             gguf=Path(request["gguf"]),
-            prompt=prompt_writer(model_shelf(Settings()).find(request["model"])),
+            prompt=prompt_writer(installed_models(Settings()).find(request["model"])),
             embedder=Path(request["embedder"]),
             query_prefix="query: ",
             passage_prefix="passage: ",

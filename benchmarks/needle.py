@@ -19,10 +19,9 @@ from documents import Fact, Report, report
 
 from assistant.assistant import Assistant
 from assistant.errors import ContextOverflow
-from assistant.gathering import Wish
-from assistant.languages import identify_document
+from assistant.languages.detection import identify_document
 from assistant.settings import Settings
-from assistant.types import ContextMode
+from assistant.types import ContextMode, ContextOptions
 from assistant.wiring import chat_model, open_workspace
 from ingest.indexing import add
 
@@ -88,7 +87,7 @@ def planted(facts: Sequence[Fact]) -> Iterator[Fact]:
 
 
 def answered(assistant: Assistant, fact: Fact, mode: ContextMode, language: str) -> bool:
-    answer = assistant.answer(fact.questions[language], wish=Wish(mode))
+    answer = assistant.answer(fact.questions[language], wish=ContextOptions(mode))
     return fact.answer.lower() in answer.text.lower()
 
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.ui.browser import ask, chromium, found, press, served_page, until
+from tests.ui.page.browser import ask, chromium, found, press, served_page, until
 
 FIELD = "[data-testid='stChatInput'] textarea"
 PICTURE = "[data-testid='stImage'] img"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from workspaces import temporary_workspace
 
-from assistant import languages
-from assistant.citing import without_markers
-from assistant.sentences import split
+from assistant.generation.citing import without_markers
+from assistant.languages import detection
+from assistant.languages.sentences import split
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
             )
             refused += not answer.answerable
             text = without_markers(answer.text)
-            written = [languages.written_in(text[start:end]) for start, end in split(text)]
+            written = [detection.written_in(text[start:end]) for start, end in split(text)]
             told = [language for language in written if language]
             wrong = [language for language in told if language != each["lang"]]
             answers += answer.written_in == each["lang"]

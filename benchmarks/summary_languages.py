@@ -13,9 +13,8 @@ from pathlib import Path
 
 from workspaces import temporary_workspace
 
-from assistant import languages
-from assistant.summarizing import Length
-from assistant.types import Summary
+from assistant.languages import detection
+from assistant.reports.summary import Length, Summary
 
 MOST_PAGES = 10  # of a document: a longer one takes minutes on a small machine
 
@@ -59,7 +58,7 @@ def main() -> None:
 
 def _count(summary: Summary) -> Counted:
     points = [*summary.overview, *(p for section in summary.sections for p in section.points)]
-    written = [languages.written_in(point.text) for point in points]
+    written = [detection.written_in(point.text) for point in points]
     for point, language in zip(points, written, strict=True):
         if language not in ("", summary.language):
             print(f"  {language}: {point.text}")

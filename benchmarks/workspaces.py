@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assistant.languages import identify_document
+from assistant.languages.detection import identify_document
 from assistant.settings import Settings
-from assistant.wiring import Workspace, open_workspace
+from assistant.wiring import open_workspace
+from assistant.workspace import Workspace
 from ingest.indexing import add
 
 

@@ -18,7 +18,7 @@ from assistant.errors import UnusableDataSet
 Key: TypeAlias = tuple[str, str]  # doc_id, language: the same text may be there in several
 
 
-class Scope(StrEnum):
+class QuestionScope(StrEnum):
     """Where the passage is searched: everywhere, in texts of its language, in its text alone."""
 
     ALL = "all"
@@ -76,7 +76,7 @@ class DataSet:
     """
 
     name: str
-    scope: Scope
+    scope: QuestionScope
     texts: tuple[Text, ...]
     questions: tuple[Question, ...]
     fingerprint: str
@@ -84,11 +84,11 @@ class DataSet:
     def searched(self, question: Question) -> list[Key]:
         """Return the keys of the texts in which an answer is looked for."""
         match self.scope:
-            case Scope.ALL:
+            case QuestionScope.ALL:
                 return [text.key for text in self.texts]
-            case Scope.LANGUAGE:
+            case QuestionScope.LANGUAGE:
                 return [text.key for text in self.texts if text.lang == question.key[1]]
-            case Scope.DOCUMENT:
+            case QuestionScope.DOCUMENT:
                 return [question.key]
 
 
@@ -110,7 +110,7 @@ def load(folder: Path) -> DataSet:
         raise UnusableDataSet(folder, f"no text for question {lost[0]}")
     return DataSet(
         name=str(described.get("name", folder.name)),
-        scope=Scope(described.get("scope", "all")),
+        scope=QuestionScope(described.get("scope", "all")),
         texts=texts,
         questions=questions,
         fingerprint=hashlib.sha256((folder / "docs.jsonl").read_bytes()).hexdigest(),
@@ -132,7 +132,7 @@ def some(questions: Sequence[Question], each: int) -> list[Question]:
 def _described(folder: Path) -> dict[str, Any]:
     try:
         described = json.loads((folder / "set.json").read_text("utf-8"))
-        Scope(described.get("scope", "all"))
+        QuestionScope(described.get("scope", "all"))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError) as error:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from assistant.assistant import Assistant
-from assistant.citing import without_markers
-from assistant.prompting import closed_book_messages
-from assistant.protocols import Embedder, LanguageModel, Store
+from assistant.backends.base import ChatModel, Embedder
+from assistant.generation.citing import without_markers
+from assistant.generation.prompts import closed_book_messages
+from assistant.storage.base import Store
 from assistant.types import Passage
 from evaluation.datasets import Question
 
@@ -17,7 +18,7 @@ ALONE_TOKENS: Final = 200  # of a reply without documents
 
 
 @dataclass(frozen=True)
-class Reply:
+class SystemReply:
     """Attributes:
     refused: it says that the documents do not hold the answer.
     cited: (document id, page) of each citation.
@@ -47,7 +48,7 @@ class System(Protocol):
         """
         ...
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply | None:
+    def answer(self, question: Question, documents: Sequence[str]) -> SystemReply | None:
         """Return the reply; None when it only searches."""
         ...
 
@@ -65,11 +66,11 @@ class Quipu:
             self._assistant.search(question.question, documents=documents, limit=CANDIDATES)
         )
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply:
+    def answer(self, question: Question, documents: Sequence[str]) -> SystemReply:
         answer = self._assistant.answer(
             question.question, language=question.lang, documents=documents
         )
-        return Reply(
+        return SystemReply(
             text=without_markers(answer.text),
             refused=not answer.answerable,
             cited=tuple((citation.document_id, citation.page) for citation in answer.citations),
@@ -99,7 +100,7 @@ class Dense:
         return None
 
 
-class Words:
+class BM25:
     """BM25 alone, over folded and stemmed words."""
 
     name = "words"
@@ -121,13 +122,13 @@ class ClosedBook:
 
     name = "closed book"
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: ChatModel) -> None:
         self._model = model
 
     def search(self, question: Question, documents: Sequence[str]) -> None:
         return None
 
-    def answer(self, question: Question, documents: Sequence[str]) -> Reply:
+    def answer(self, question: Question, documents: Sequence[str]) -> SystemReply:
         start = time.perf_counter()
         prompt = self._model.encode(closed_book_messages(question.question, question.lang))
         pieces, first = [], 0.0
@@ -136,7 +137,7 @@ class ClosedBook:
             pieces.append(piece)
         total = time.perf_counter() - start
         speed = (len(pieces) - 1) / (total - first) if len(pieces) > 1 else 0.0
-        return Reply("".join(pieces), False, (), None, first, total, speed)
+        return SystemReply("".join(pieces), False, (), None, first, total, speed)
 
 
 def _documents(passages: Sequence[Passage]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from assistant.sentences import split, split_long
+from assistant.languages.sentences import split, split_long
 from assistant.types import Chunk, DocumentText, Heading
 
 CHUNK_TOKENS: Final = 350

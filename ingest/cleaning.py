@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from assistant.types import PAGE_BREAK, Heading, Page
-from ingest.reading import Block, RawPage
-from ingest.running import without_running
+from ingest.headers import without_running
+from ingest.pages import Block, RawPage
 
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}

@@ -18,13 +18,16 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.errors import Cancelled, DocumentError, EmptyDocument, Notice, Why
-from assistant.protocols import Cancelled as CancelCheck
-from assistant.protocols import Embedder, Shelf, never
+from assistant.backends.base import Embedder
+from assistant.errors import Cancelled, DocumentError, EmptyDocument, Notice, Reason
+from assistant.storage.base import DocumentWriter
+from assistant.streams import IsCancelled, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
 from ingest.chunking import chunk
 from ingest.cleaning import CleanText, clean, clean_line
-from ingest.reading import READERS, Reading, check, file_errors, read
+from ingest.pages import Extracted
+from ingest.readers.registry import READERS
+from ingest.sandbox import check, file_errors, read
 
 EMBED_BATCH = 32  # chunks between two checkpoints: about two seconds on two cores
 
@@ -52,7 +55,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Progress:
+class AddingProgress:
     """Attributes:
     step: "reading", "embedding" or "waiting" for another process that adds.
     pages_done: of `pages_total`; 0 of 0 while the file is being read.
@@ -66,10 +69,10 @@ class Progress:
     seconds_left: float | None = None
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[AddingProgress], None]
 
 
-class AddingShelf(Shelf, Protocol):
+class IndexingWriter(DocumentWriter, Protocol):
     """The library as this module needs it."""
 
     def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]: ...
@@ -81,7 +84,7 @@ class AddingShelf(Shelf, Protocol):
     def remove(self, document: Document) -> None: ...
 
 
-def silent(progress: Progress) -> None:
+def silent(progress: AddingProgress) -> None:
     """The `Report` of somebody who does not look."""
 
 
@@ -117,11 +120,11 @@ def _printable(text: str) -> str:
 def add(
     paths: Sequence[Path],
     *,
-    shelf: AddingShelf,
+    shelf: IndexingWriter,
     embedder: Embedder,
     language_of: Callable[[str], str],
     report: Report = silent,
-    cancelled: CancelCheck = never,
+    cancelled: IsCancelled = never,
 ) -> Iterator[Outcome]:
     """Take in each file and yield what became of it, as soon as it is known.
 
@@ -147,11 +150,11 @@ class _Adder:
 
     def __init__(
         self,
-        shelf: AddingShelf,
+        shelf: IndexingWriter,
         embedder: Embedder,
         language_of: Callable[[str], str],
         report: Report,
-        cancelled: CancelCheck,
+        cancelled: IsCancelled,
     ) -> None:
         self._shelf = shelf
         self._embedder = embedder
@@ -164,7 +167,7 @@ class _Adder:
         document_id = sha256(path)
         if self._is_there(path, document_id):
             return self._outcome(path, Status.UNCHANGED, self._shelf.find(document_id))
-        with self._shelf.adding(lambda: self._report(Progress(path, "waiting"))):
+        with self._shelf.adding(lambda: self._report(AddingProgress(path, "waiting"))):
             if known := self._shelf.find(document_id):  # or the process we waited for added it
                 return self._outcome(path, self._drop_older(path, known), known)
             self._shelf.discard_unfinished(but=document_id)
@@ -189,7 +192,7 @@ class _Adder:
         return Outcome(_printable(str(path)), status, document)
 
     def _take_in(self, path: Path, document_id: str) -> Outcome:
-        self._report(Progress(path, "reading"))
+        self._report(AddingProgress(path, "reading"))
         reading = read(path)
         cleaned = clean(reading.pages)
         text = DocumentText.of(cleaned.pages, cleaned.headings)
@@ -209,7 +212,7 @@ class _Adder:
         self,
         path: Path,
         document_id: str,
-        reading: Reading,
+        reading: Extracted,
         cleaned: CleanText,
         text: DocumentText,
     ) -> Document:
@@ -239,8 +242,10 @@ class _Adder:
             done = first + len(batch)
             left = (time.monotonic() - start) / done * (len(missing) - done)
             page = batch[-1].pages[-1]
-            self._report(Progress(path, "embedding", page, document.page_count, left))
-        self._report(Progress(path, "embedding", document.page_count, document.page_count, 0.0))
+            self._report(AddingProgress(path, "embedding", page, document.page_count, left))
+        self._report(
+            AddingProgress(path, "embedding", document.page_count, document.page_count, 0.0)
+        )
 
     def _vectors(self, chunks: Sequence[Chunk]) -> Matrix:
         """Embed each chunk with the headings it stands under."""
@@ -253,7 +258,7 @@ def _title(*candidates: str) -> str:
     return next((title[:200] for title in map(clean_line, candidates) if title), "")
 
 
-def _notes(reading: Reading) -> tuple[Notice, ...]:
+def _notes(reading: Extracted) -> tuple[Notice, ...]:
     """Say which pages gave no text, so that nobody takes them for read."""
     without: dict[str, list[int]] = {}
     for page in reading.pages:
@@ -262,11 +267,11 @@ def _notes(reading: Reading) -> tuple[Notice, ...]:
     return tuple(_without_text(ranges(pages), reason) for reason, pages in without.items())
 
 
-def _why_empty(reading: Reading) -> Why:
+def _why_empty(reading: Extracted) -> Reason:
     needs = {page.needs for page in reading.pages if page.needs}
     if not needs:
-        return Why.NO_WORDS
-    return Why.ALL_DAMAGED if needs == {Why.DAMAGED} else Why.PICTURES
+        return Reason.NO_WORDS
+    return Reason.ALL_DAMAGED if needs == {Reason.DAMAGED} else Reason.PICTURES
 
 
 def _without_text(pages: str, reason: str) -> Notice:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.ui.browser import ask, chromium, found, press, served_page, text, until
+from tests.ui.page.browser import ask, chromium, found, press, served_page, text, until
 
 QUESTION = "¿Cuántos bytes ocupa un bloque del formato Q4_0 y cuántos bits supone por peso?"
 SETTLED_S = 2.0  # until what moves in has come to rest

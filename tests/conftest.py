@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from assistant.backends.llama.kv_cache import DiskKVCache
 from assistant.backends.llama.model import LlamaModel
-from assistant.backends.snapshots import Snapshots
-from assistant.models.tuning import Tuning
+from assistant.backends.llama.tuning import Tuning
 from tests.tiny_llama import NotToBeHad, tiny_llama
 
 TWO_THREADS = Tuning(2, 2)
@@ -68,7 +68,7 @@ def open_llama(
     *,
     window_tokens: int = 4096,
     sha256: str = "",
-    snapshots: Snapshots | None = None,
+    snapshots: DiskKVCache | None = None,
     tuning: Tuning = TWO_THREADS,
 ) -> LlamaModel:
     return LlamaModel(

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from assistant.types import ContextMode, ContextPlan, Reason, Speeds, Stage, StageName
+from assistant.backends.base import Throughput
+from assistant.streams import Progress, Step
+from assistant.types import ContextMode, ContextPlan, PlanReason
 
 MODES = {
     ContextMode.WHOLE: "the whole text",
@@ -11,32 +13,32 @@ MODES = {
     ContextMode.HIERARCHICAL: "notes on every section",
 }
 REASONS = {
-    Reason.ASKED: "as you wished",
-    Reason.FITS: "it is short enough",
-    Reason.OVERVIEW: "the question is about all of it",
-    Reason.DETAIL: "the question is about a part of it",
-    Reason.SLOW: "more would take longer than --time-budget",
+    PlanReason.ASKED: "as you wished",
+    PlanReason.FITS: "it is short enough",
+    PlanReason.OVERVIEW: "the question is about all of it",
+    PlanReason.DETAIL: "the question is about a part of it",
+    PlanReason.SLOW: "more would take longer than --time-budget",
 }
 ASKED_FOR = "QUIPU_PASSWORD"  # names the environment variable with the password of the page
 PAGE_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 PAGES = 100  # of a report, by which speeds become something to imagine
 PAGE_TOKENS = 500  # of dense English
-SECTION_TOKENS = 3_600  # read at once; see assistant/reading.py
+SECTION_TOKENS = 3_600  # read at once; see assistant/generation/prefix.py
 
 
-def stage_text(stage: Stage) -> str:
+def stage_text(stage: Progress) -> str:
     """Return what the assistant is doing, in a few words."""
     count = ""
     match stage.name:
-        case StageName.WAITING if stage.total:
+        case Step.WAITING if stage.total:
             count = " for the one before" if stage.total == 1 else f" for {stage.total} before"
-        case StageName.SUMMARISING:
+        case Step.SUMMARISING:
             count = f" part {stage.done + 1} of {stage.total}"
-        case StageName.READING if stage.total:
+        case Step.READING if stage.total:
             count = f" {stage.done:,} of {stage.total:,} tokens"
-        case StageName.MEASURING:
+        case Step.MEASURING:
             count = f" {stage.note} on this machine, once"
-    pages = f", pages {stage.note}" if stage.note and stage.name != StageName.MEASURING else ""
+    pages = f", pages {stage.note}" if stage.note and stage.name != Step.MEASURING else ""
     left = f", {duration(stage.seconds_left)} left" if stage.seconds_left else ""
     return f"{stage.name}{count}{pages}{left}"
 
@@ -83,7 +85,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def reading_of_pages(speeds: Speeds) -> float:
+def reading_of_pages(speeds: Throughput) -> float:
     """Return the seconds that it takes to read `PAGES` pages."""
     return PAGES * PAGE_TOKENS / SECTION_TOKENS * speeds.reading(SECTION_TOKENS)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from assistant.errors import Cancelled as Stopped
-from assistant.errors import ContextOverflow
-from assistant.protocols import Cancelled, PrefillReport, never
-from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens
+from assistant.backends.base import Choice, Generation, PrefillReport, Prefix, Throughput, Tokens
+from assistant.errors import Cancelled, ContextOverflow
+from assistant.streams import IsCancelled, never
+from assistant.types import Matrix, Message
 
 
 class ScriptedModel:
@@ -30,7 +30,7 @@ class ScriptedModel:
         window_tokens: int = 8192,
         name: str = "scripted",
         knows: bool = True,
-        speeds: Speeds | None = None,
+        speeds: Throughput | None = None,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages: reply
         self._window = window_tokens
@@ -38,7 +38,7 @@ class ScriptedModel:
         self._knows = knows
         self._speeds = speeds
         self.asked: list[list[Message]] = []
-        self.seen: list[tuple[Reading, ...]] = []
+        self.seen: list[tuple[Prefix, ...]] = []
         self._read: set[tuple[int, ...]] = set()
         self._encoded: list[Message] = []
 
@@ -55,11 +55,11 @@ class ScriptedModel:
         return self._window
 
     @property
-    def whole_tokens(self) -> int:
+    def full_context_limit(self) -> int:
         return self._window // 4
 
     @property
-    def speeds(self) -> Speeds | None:
+    def speeds(self) -> Throughput | None:
         return self._speeds
 
     def tokens(self, text: str) -> Tokens:
@@ -80,18 +80,18 @@ class ScriptedModel:
         first = self.count(messages[0].text)
         return tokens[:first], tokens[first:]
 
-    def has_read(self, reading: Reading) -> bool:
+    def has_read(self, reading: Prefix) -> bool:
         return reading.tokens in self._read
 
     def read(
         self,
-        reading: Reading,
+        reading: Prefix,
         *,
-        cancelled: Cancelled = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> bool:
         if cancelled():
-            raise Stopped
+            raise Cancelled
         if report:
             report(len(reading.tokens), len(reading.tokens))
         self._read.add(reading.tokens)
@@ -102,8 +102,8 @@ class ScriptedModel:
         prompt: Tokens,
         *,
         limit_tokens: int,
-        readings: Sequence[Reading] = (),
-        cancelled: Cancelled = never,
+        readings: Sequence[Prefix] = (),
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         if len(prompt) + limit_tokens > self._window:
@@ -114,7 +114,7 @@ class ScriptedModel:
         pieces = re.findall(r"\s*\S+", self._reply(self.asked[-1]))[:limit_tokens]
         for piece in pieces:
             if cancelled():
-                raise Stopped
+                raise Cancelled
             yield piece
         return Generation(len(prompt), 0, len(pieces), 0.01, 0.01)
 
@@ -123,15 +123,15 @@ class ScriptedModel:
         prompt: Tokens,
         options: Sequence[str],
         *,
-        readings: Sequence[Reading] = (),
+        readings: Sequence[Prefix] = (),
         ahead: Tokens | None = None,
-        cancelled: Cancelled = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
         if len(prompt) > self._window:
             raise ContextOverflow(len(prompt), self._window)
         if cancelled():
-            raise Stopped
+            raise Cancelled
         self._note(readings)
         if report:
             report(len(prompt), len(prompt))
@@ -140,7 +140,7 @@ class ScriptedModel:
         shares = tuple(0.9 if i == chosen else others for i in range(len(options)))
         return Choice(shares, Generation(len(prompt), 0, 0, 0.01, 0.0))
 
-    def _note(self, readings: Sequence[Reading]) -> None:
+    def _note(self, readings: Sequence[Prefix]) -> None:
         self.asked.append(self._encoded)
         self.seen.append(tuple(readings))
 

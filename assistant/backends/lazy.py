@@ -4,8 +4,19 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
-from assistant.protocols import Cancelled, Embedder, LanguageModel, PrefillReport, Reranker, never
-from assistant.types import Choice, Generation, Matrix, Message, Reading, Speeds, Tokens, Vector
+from assistant.backends.base import (
+    ChatModel,
+    Choice,
+    Embedder,
+    Generation,
+    PrefillReport,
+    Prefix,
+    Reranker,
+    Throughput,
+    Tokens,
+)
+from assistant.streams import IsCancelled, never
+from assistant.types import Matrix, Message, Vector
 
 T = TypeVar("T")
 
@@ -31,9 +42,9 @@ class _Once(Generic[T]):
 
 
 class LazyModel:
-    """A `LanguageModel` that is loaded when it is first asked for more than its name."""
+    """A `ChatModel` that is loaded when it is first asked for more than its name."""
 
-    def __init__(self, name: str, load: Callable[[], LanguageModel]) -> None:
+    def __init__(self, name: str, load: Callable[[], ChatModel]) -> None:
         self._name = name
         self._model = _Once(load)
 
@@ -54,11 +65,11 @@ class LazyModel:
         return self._model.get().effective_tokens
 
     @property
-    def whole_tokens(self) -> int:
-        return self._model.get().whole_tokens
+    def full_context_limit(self) -> int:
+        return self._model.get().full_context_limit
 
     @property
-    def speeds(self) -> Speeds | None:
+    def speeds(self) -> Throughput | None:
         return self._model.get().speeds
 
     def tokens(self, text: str) -> Tokens:
@@ -75,14 +86,14 @@ class LazyModel:
     ) -> tuple[Tokens, Tokens]:
         return self._model.get().encode_apart(messages, reply_start=reply_start)
 
-    def has_read(self, reading: Reading) -> bool:
+    def has_read(self, reading: Prefix) -> bool:
         return self._model.get().has_read(reading)
 
     def read(
         self,
-        reading: Reading,
+        reading: Prefix,
         *,
-        cancelled: Cancelled = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> bool:
         return self._model.get().read(reading, cancelled=cancelled, report=report)
@@ -92,8 +103,8 @@ class LazyModel:
         prompt: Tokens,
         *,
         limit_tokens: int,
-        readings: Sequence[Reading] = (),
-        cancelled: Cancelled = never,
+        readings: Sequence[Prefix] = (),
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         return self._model.get().stream(
@@ -109,9 +120,9 @@ class LazyModel:
         prompt: Tokens,
         options: Sequence[str],
         *,
-        readings: Sequence[Reading] = (),
+        readings: Sequence[Prefix] = (),
         ahead: Tokens | None = None,
-        cancelled: Cancelled = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
         return self._model.get().choose(

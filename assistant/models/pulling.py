@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.errors import NoNetwork, NoSpace, WrongHash
-from assistant.locking import lock
 from assistant.models.catalogue import (
+    ArchiveFormat,
     HubFile,
     HubFolder,
     IndexParts,
     LocalFile,
     ModelEntry,
-    Packing,
     Source,
 )
-from assistant.models.fetching import SourceError, copy_local
-from assistant.models.hub import HubFetcher
 from assistant.models.progress import Meter, PullProgress, Report
-from assistant.models.wheels import PartsFetcher, Pip, WheelFetcher
+from assistant.models.sources.base import SourceError, copy_local
+from assistant.models.sources.hub import HubFetcher
+from assistant.models.sources.pypi import PartsFetcher, Pip, WheelFetcher
+from assistant.storage.files import lock
 
 __all__ = ["Fetched", "PullProgress", "Puller", "Report", "fingerprint", "pull_lock"]
 
@@ -37,12 +37,14 @@ HEADROOM_BYTES = 256 << 20  # a wheel of 50 to 90 MB, twice while pip moves it, 
 
 def unpack_e5(packed: Path, folder: Path) -> None:
     """Expand a 4-bit E5 file; its libraries are loaded only for that."""
-    from assistant.models.expanding import expand_e5
+    from assistant.models.sources.e5_four_bit import expand_e5
 
     expand_e5(packed, folder)
 
 
-UNPACKERS: dict[Packing, Callable[[Path, Path], None]] = {Packing.E5_FOUR_BIT: unpack_e5}
+UNPACKERS: dict[ArchiveFormat, Callable[[Path, Path], None]] = {
+    ArchiveFormat.E5_FOUR_BIT: unpack_e5
+}
 
 
 def free_bytes(folder: Path) -> int:

@@ -8,8 +8,6 @@ import pytest
 
 from assistant.assistant import Assistant, turns
 from assistant.backends.fake import HashEmbedder, ScriptedModel
-from assistant.backends.library import Library
-from assistant.backends.memory import ExactIndex
 from assistant.errors import (
     Cancelled,
     ContextOverflow,
@@ -19,19 +17,12 @@ from assistant.errors import (
     UnknownDocument,
     UnknownLanguage,
 )
-from assistant.prompting import phrases
-from assistant.types import (
-    Answer,
-    ContextMode,
-    Filters,
-    Message,
-    Piece,
-    Repair,
-    Role,
-    Stage,
-    StageName,
-)
-from tests.backends.libraries import add
+from assistant.generation.prompts import phrases
+from assistant.storage.exact import ExactIndex
+from assistant.storage.library import Library
+from assistant.streams import Progress, Step, TextDelta
+from assistant.types import Answer, ContextMode, Filters, Message, Repair, Role
+from tests.assistant.storage.libraries import add
 
 BRIDGE = (
     "The old bridge over the river was built in 1820.\n\n"
@@ -69,7 +60,7 @@ def answer_of(events: Sequence[Any]) -> Answer:
 def streamed(events: Sequence[Any]) -> str:
     text = ""
     for event in events:
-        if isinstance(event, Piece):
+        if isinstance(event, TextDelta):
             text = event.text if event.restart else text + event.text
     return text
 
@@ -90,15 +81,15 @@ def test_searching_comes_first_and_the_answer_last(
 ) -> None:
     add(library, BRIDGE)
     events = ask(ScriptedModel(REPLY), "How long is the bridge?")
-    stages = [event.name for event in events if isinstance(event, Stage)]
+    stages = [event.name for event in events if isinstance(event, Progress)]
     assert list(dict.fromkeys(stages)) == [
-        StageName.LOADING,
-        StageName.SEARCHING,
-        StageName.READING,
-        StageName.WRITING,
+        Step.LOADING,
+        Step.SEARCHING,
+        Step.READING,
+        Step.WRITING,
     ]
-    writing = next(i for i, e in enumerate(events) if e == Stage(StageName.WRITING))
-    pieces = [i for i, event in enumerate(events) if isinstance(event, Piece)]
+    writing = next(i for i, e in enumerate(events) if e == Progress(Step.WRITING))
+    pieces = [i for i, event in enumerate(events) if isinstance(event, TextDelta)]
     assert writing < pieces[0] <= pieces[-1] == len(events) - 2
 
 
@@ -252,7 +243,7 @@ def test_an_answer_in_the_wrong_language_is_written_once_more(
     )
     events = ask(ScriptedModel(lambda _: next(replies)), "¿Cuánto mide de largo el puente viejo?")
     answer = answer_of(events)
-    assert [event.restart for event in events if isinstance(event, Piece)].count(True) == 1
+    assert [event.restart for event in events if isinstance(event, TextDelta)].count(True) == 1
     assert "".join(answer.text.split()) == "".join(streamed(events).split())
     assert answer.text.startswith(phrases("es").reply_start)
     assert answer.text.endswith(" el puente mide 91 metros de largo. [1]")
@@ -265,7 +256,7 @@ def test_a_model_that_keeps_to_the_wrong_language_is_not_asked_for_ever(
     add(library, BRIDGE)
     model = ScriptedModel("The bridge is 91 metres long and it is very old indeed [2].")
     events = ask(model, "¿Cuánto mide de largo el puente viejo?")
-    assert sum(event.restart for event in events if isinstance(event, Piece)) <= 1
+    assert sum(event.restart for event in events if isinstance(event, TextDelta)) <= 1
     assert answer_of(events).answerable
 
 

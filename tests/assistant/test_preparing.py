@@ -4,11 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from assistant.errors import Cancelled as Stopped
-from assistant.errors import NotKept
+from assistant.errors import Cancelled, NotKept
 from assistant.preparing import Preparer
-from assistant.protocols import Cancelled
-from assistant.types import Stage, StageName
+from assistant.streams import IsCancelled, Progress, Step
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -22,9 +20,9 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
     go = threading.Event()
     begun: list[str] = []
 
-    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
+    def prepare(document: str, *, cancelled: IsCancelled) -> Iterator[Progress]:
         begun.append(document)
-        yield Stage(StageName.READING, 1, 4)
+        yield Progress(Step.READING, 1, 4)
         assert go.wait(10)
 
     preparer = Preparer(prepare)
@@ -32,7 +30,7 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
         preparer.want(document)
     until(lambda: preparer.stages["a"].done == 1)
     assert list(preparer.stages) == ["a", "b"]
-    assert preparer.stages["b"] == Stage(StageName.WAITING, total=1)
+    assert preparer.stages["b"] == Progress(Step.WAITING, total=1)
     assert begun == ["a"]
     go.set()
     until(lambda: not preparer.stages)
@@ -44,11 +42,11 @@ def test_documents_are_read_one_after_the_other_and_each_once() -> None:
 def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     read: list[str] = []
 
-    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
+    def prepare(document: str, *, cancelled: IsCancelled) -> Iterator[Progress]:
         if document == "bad" and not read:
             raise NotKept("Bad book")
         read.append(document)
-        yield Stage(StageName.READING, 1, 1)
+        yield Progress(Step.READING, 1, 1)
 
     preparer = Preparer(prepare)
     preparer.want("bad")
@@ -64,11 +62,11 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
 def test_a_document_that_is_dropped_is_read_no_further() -> None:
     ended: list[str] = []
 
-    def prepare(document: str, *, cancelled: Cancelled) -> Iterator[Stage]:
-        yield Stage(StageName.READING, 1, 4)
+    def prepare(document: str, *, cancelled: IsCancelled) -> Iterator[Progress]:
+        yield Progress(Step.READING, 1, 4)
         until(cancelled)
         ended.append(document)
-        raise Stopped
+        raise Cancelled
 
     preparer = Preparer(prepare)
     preparer.want("a")

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from assistant.errors import Cancelled
-from assistant.protocols import never
 from assistant.queueing import Queue
+from assistant.streams import never
 
 
 def test_the_first_is_served_at_once() -> None:

@@ -10,9 +10,9 @@ from assistant.backends.lazy import LazyModel
 from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, load_catalogue
 from assistant.models.hardware import measure
-from assistant.models.shelf import ModelShelf
+from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
-from assistant.wiring import PREFERRED, chosen_model, model_shelf, prefer, preferred, reranker
+from assistant.wiring import PREFERRED, chosen_model, installed_models, prefer, preferred, reranker
 
 
 def install(folder: Path, *names: str) -> Settings:
@@ -23,7 +23,7 @@ def install(folder: Path, *names: str) -> Settings:
     entries = {name: replace(load_catalogue()[name], sources=here, sha256="") for name in names}
     settings = Settings(home=folder / "home", models=folder / "models")
     for name in names:
-        ModelShelf(settings.models, entries).pull(name)
+        InstalledModels(settings.models, entries).pull(name)
     return settings
 
 
@@ -39,7 +39,7 @@ def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
         prefer(settings, "bge-m3")
     with pytest.raises(UnknownModel, match="unheard-of"):
         prefer(settings, "unheard-of")
-    model_shelf(settings).remove(other)
+    installed_models(settings).remove(other)
     assert chosen_model(settings, measure()).name == best
 
 

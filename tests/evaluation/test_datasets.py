@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assistant.errors import UnusableDataSet
-from evaluation.datasets import Scope, load, some
+from evaluation.datasets import QuestionScope, load, some
 
 DOCS = [
     {"doc_id": "a", "lang": "en", "title": "", "text": "The bridge has 14 arches."},
@@ -45,7 +45,7 @@ def written(folder: Path, *, docs: list[dict[str, Any]] = DOCS, scope: str | Non
 
 def test_a_folder_is_read_as_it_stands(tmp_path: Path) -> None:
     data = load(written(tmp_path))
-    assert (data.name, data.scope) == ("bridges", Scope.ALL)
+    assert (data.name, data.scope) == ("bridges", QuestionScope.ALL)
     assert [text.key for text in data.texts] == [("a", "en"), ("a", "es"), ("b", "en")]
     assert data.texts[2].text == "Nobody knows\u2028who built it."
     assert [q.pair for q in data.questions[4:]] == ["en>en", "es>en", "en>en"]
@@ -69,7 +69,7 @@ def test_the_scope_says_where_is_searched(
 
 def test_a_folder_without_description_has_its_own_name_and_searches_all(tmp_path: Path) -> None:
     data = load(written(tmp_path, scope=None))
-    assert (data.name, data.scope) == (tmp_path.name, Scope.ALL)
+    assert (data.name, data.scope) == (tmp_path.name, QuestionScope.ALL)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from assistant.models.catalogue import load_catalogue
-from assistant.models.shelf import ModelShelf
+from assistant.models.installed import InstalledModels
 from assistant.settings import default_models
-from ui.cli import EXIT_DONE, parser, run
+from ui.cli.app import EXIT_DONE, parser, run
 
 pytestmark = pytest.mark.model
 EVALDATA = Path(__file__).resolve().parents[3] / "shared" / "evaldata"
@@ -19,7 +19,7 @@ ASKED, TEXTS = 96, 360
 
 @pytest.fixture(scope="module", autouse=True)
 def _models() -> None:
-    shelf = ModelShelf(default_models(), load_catalogue())
+    shelf = InstalledModels(default_models(), load_catalogue())
     installed = {model.name for model in shelf.installed()}
     for name in {"starter", "multilingual-e5-small"} - installed:
         shelf.pull(name)

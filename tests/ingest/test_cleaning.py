@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assistant.types import Heading, Page
 from ingest.cleaning import clean, clean_line, clean_text
-from ingest.reading import Block, RawPage
+from ingest.pages import Block, RawPage
 
 LONG = "These words make a line that is long enough to be running text"
 

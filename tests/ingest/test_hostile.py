@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assistant.errors import DocumentError
 from ingest.cleaning import clean
-from ingest.reading import read
+from ingest.sandbox import read
 
 SAMPLE = 60
 WALL_S = 60.0

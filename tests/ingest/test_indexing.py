@@ -9,14 +9,13 @@ import docx
 import pytest
 
 from assistant.backends.fake import HashEmbedder
-from assistant.backends.library import Library
-from assistant.backends.memory import ExactIndex
-from assistant.errors import Cancelled, Why
-from assistant.languages import identify_document
+from assistant.errors import Cancelled, Reason
+from assistant.languages.detection import identify_document
+from assistant.storage.exact import ExactIndex
+from assistant.storage.library import Library
 from assistant.types import Document, Matrix
-from ingest.indexing import Outcome, Progress, Status, add, files, ranges
-
-from .making import FILLER, body, bomb, lines, pdf
+from ingest.indexing import AddingProgress, Outcome, Status, add, files, ranges
+from tests.ingest.making import FILLER, body, bomb, lines, pdf
 
 
 class CountingEmbedder(HashEmbedder):
@@ -242,7 +241,7 @@ def test_pages_without_text_are_noted(tmp_path: Path, take: Take) -> None:
     assert outcome.document is not None
     (note,) = outcome.document.notes
     assert note.text == "no text on these pages: 2, 4 (empty or a picture)"
-    assert note.facts == {"pages": "2, 4", "reason": Why.NO_TEXT}
+    assert note.facts == {"pages": "2, 4", "reason": Reason.NO_TEXT}
     assert outcome.document.page_count == 4
 
 
@@ -274,12 +273,12 @@ def test_pages_are_reported_ascending_up_to_the_total(tmp_path: Path, take: Take
         lines(*(f"Boat number {n}-{m} carries salt and wool to the harbour." for m in range(40)))
         for n in range(150)
     ]
-    seen: list[Progress] = []
+    seen: list[AddingProgress] = []
     path = pdf(tmp_path / "a.pdf", *pages, lambda _: None)
     take(path, report=seen.append)
     embedding = [now for now in seen if now.step == "embedding"]
     done = [now.pages_done for now in embedding]
-    assert seen[0] == Progress(path, "reading")
+    assert seen[0] == AddingProgress(path, "reading")
     assert len(done) > 2
     assert done == sorted(done)
     assert done[-1] == 151

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from assistant import errors
-from assistant.errors import NoSpace, Notice, QuipuError, UnreadableDocument, Why
-from assistant.models.catalogue import Role
-from assistant.summarizing import Length
-from assistant.types import ContextMode, Reason, Stage, StageName
+from assistant.errors import NoSpace, Notice, QuipuError, Reason, UnreadableDocument
+from assistant.models.catalogue import ModelRole
+from assistant.reports.summary import Length
+from assistant.streams import Progress, Step
+from assistant.types import ContextMode, PlanReason
 from ingest.indexing import Status
 from ui.page import words as module
 from ui.page.app import VIEWS
@@ -50,7 +51,7 @@ def test_every_error_that_a_reader_can_meet_has_words() -> None:
 def test_a_failure_is_said_with_its_facts() -> None:
     failure = NoSpace("starter", 2_500_000_000, 500_000_000, Path("models")).notice
     assert Words("fr").notice(failure).count("2,5") == 1
-    refused = UnreadableDocument(Path("a.pdf"), Why.NO_PERMISSION).notice
+    refused = UnreadableDocument(Path("a.pdf"), Reason.NO_PERMISSION).notice
     assert Words("es").notice(refused) == "a.pdf no se puede leer (no hay permiso para abrirlo)."
     unknown = Notice("Other", "Something else.", {})
     assert Words("fr").notice(unknown) == "Something else."
@@ -58,8 +59,8 @@ def test_a_failure_is_said_with_its_facts() -> None:
 
 def test_every_stage_has_words_in_every_language() -> None:
     for code in LANGUAGES:
-        for name in StageName:
-            assert Words(code).stage(Stage(name, 1, 2, "3", 61.0))
+        for name in Step:
+            assert Words(code).stage(Progress(name, 1, 2, "3", 61.0))
 
 
 def test_numbers_and_dates_are_written_as_the_language_does() -> None:
@@ -78,12 +79,12 @@ def test_the_nearest_language_is_taken(asked: str | None, found: str) -> None:
 # Keys that are put together: by a stage, a mode, a role, ... of the vocabulary.
 BUILT = (
     *(key for key in texts("en") if key.startswith("notices.")),
-    *(f"why.{reason.name.lower()}" for reason in Why),
-    *(f"stage.{name}" for name in StageName),
-    *(f"plan.{name}" for name in (*ContextMode, *Reason)),
+    *(f"why.{reason.name.lower()}" for reason in Reason),
+    *(f"stage.{name}" for name in Step),
+    *(f"plan.{name}" for name in (*ContextMode, *PlanReason)),
     *(f"plan.{part}" for part in ("rules", "documents", "conversation", "question", "answer")),
     *(f"summary.{length}" for length in Length),
-    *(f"models.{role}" for role in Role),
+    *(f"models.{role}" for role in ModelRole),
     *(f"models.{part}" for part in ("others", "weights", "cache", "free")),
     *(f"library.{status}" for status in (Status.UNCHANGED, Status.REPLACED)),
     *(f"view.{name}" for name in VIEWS),

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from assistant.backends.fake import HashEmbedder, ScriptedModel
-from assistant.backends.library import Library
-from assistant.backends.memory import ExactIndex
-from assistant.languages import identify_document
-from assistant.wiring import Workspace
+from assistant.languages.detection import identify_document
+from assistant.storage.exact import ExactIndex
+from assistant.storage.library import Library
+from assistant.workspace import Workspace
 from ingest.indexing import add
 
 REPORT = """\

@@ -14,10 +14,10 @@ import streamlit as st
 
 from assistant.errors import ModelError, ModelNotInstalled, QuipuError
 from assistant.settings import Settings
-from assistant.wiring import Workspace
-from ui.page import asking, comparing, library, models, summarising
-from ui.page.desk import Desk, shared_uploads, shared_workspace
-from ui.page.showing import plain
+from assistant.workspace import Workspace
+from ui.page import ask, comparisons, library, models, summaries
+from ui.page.evidence import plain
+from ui.page.session import Session, shared_uploads, shared_workspace
 from ui.page.words import LANGUAGES, Words, native, nearest
 from ui.telling import ASKED_FOR
 
@@ -30,11 +30,11 @@ ICONS: Final = {
 }  # fmt: skip
 
 
-SHOWN: Final[dict[str, Callable[[Desk], None]]] = {
-    "ask": asking.show,
+SHOWN: Final[dict[str, Callable[[Session], None]]] = {
+    "ask": ask.show,
     "library": library.show,
-    "summaries": summarising.show,
-    "compare": comparing.show,
+    "summaries": summaries.show,
+    "compare": comparisons.show,
 }
 
 
@@ -51,7 +51,7 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
             return models.show(chosen, words)
         workspace = open_(chosen)
         folder = str(workspace.library.folder)
-        desk = Desk(workspace, shared_uploads(workspace, folder), words)
+        desk = Session(workspace, shared_uploads(workspace, folder), words)
         SHOWN[view](desk)
     except ModelNotInstalled:
         models.welcome(chosen, words)

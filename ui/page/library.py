@@ -6,15 +6,18 @@ from typing import Any, Final
 
 import streamlit as st
 
+from assistant.backends.base import PrefillState
 from assistant.errors import QuipuError
-from assistant.types import Citation, Document, ReadSoFar, StageName
-from assistant.wiring import Workspace
-from ingest.indexing import Outcome, Progress, Status
-from ingest.reading import MAX_FILE_BYTES, READERS
-from ui.page.desk import Desk
-from ui.page.showing import plain, source
+from assistant.streams import Step
+from assistant.types import Citation, Document
+from assistant.workspace import Workspace
+from ingest.indexing import AddingProgress, Outcome, Status
+from ingest.readers.registry import READERS
+from ingest.sandbox import MAX_FILE_BYTES
+from ui.page.evidence import plain, source
+from ui.page.reports import close
+from ui.page.session import Session
 from ui.page.words import Words, native
-from ui.page.works import close
 
 REFRESH_S: Final = 1.0
 TITLE_WIDTH: Final = 320  # pixels
@@ -34,7 +37,7 @@ STEPS: Final = {
 }
 
 
-def show(desk: Desk) -> None:
+def show(desk: Session) -> None:
     """Draw the upload, what is on its way, and the documents."""
     _upload(desk)
     _outcomes(desk)
@@ -45,7 +48,7 @@ def show(desk: Desk) -> None:
         _documents(desk, documents)
 
 
-def _upload(desk: Desk) -> None:
+def _upload(desk: Session) -> None:
     """Draw where files are dropped; each is taken in as soon as it is there."""
     words = desk.words
     number = st.session_state.setdefault("upload", 0)  # another one empties the field
@@ -72,7 +75,7 @@ def _quoted(text: str) -> str:
 
 
 @st.fragment(run_every=REFRESH_S)
-def _on_the_way(desk: Desk) -> None:
+def _on_the_way(desk: Session) -> None:
     """Draw how far files and readings are; only this part of the page is drawn again."""
     words, line = desk.words, desk.uploads.line
     coming, reading = line.progress, desk.workspace.preparer.stages
@@ -92,12 +95,12 @@ def _on_the_way(desk: Desk) -> None:
             )
     titles = {document.id: document.title for document in desk.workspace.library.documents()}
     for document, stage in reading.items():
-        is_reading = stage.name is StageName.READING
+        is_reading = stage.name is Step.READING
         share = stage.done / max(1, stage.total) if is_reading else 0.0
         st.progress(share, plain(f"{titles.get(document, document)}: {words.stage(stage)}"))
 
 
-def _step(words: Words, now: Progress) -> str:
+def _step(words: Words, now: AddingProgress) -> str:
     if not now.pages_total:
         return words(STEPS[now.step])
     text = words("library.embedding", done=now.pages_done, total=now.pages_total)
@@ -106,7 +109,7 @@ def _step(words: Words, now: Progress) -> str:
     return f"{text} · {words('stage.left', time=words.duration(now.seconds_left))}"
 
 
-def _outcomes(desk: Desk) -> None:
+def _outcomes(desk: Session) -> None:
     """Draw what became of the files that were sent, until the reader closes it."""
     words, line = desk.words, desk.uploads.line
     for key, outcome in line.results.items():
@@ -143,7 +146,7 @@ def _outcome(words: Words, outcome: Outcome) -> None:
         st.info(plain(words(f"library.{outcome.status}", title=document.title)))
 
 
-def _documents(desk: Desk, documents: Sequence[Document]) -> None:
+def _documents(desk: Session, documents: Sequence[Document]) -> None:
     words = desk.words
     wanted = st.text_input(words("library.search"), icon=":material/search:").casefold()
     listed = [document for document in documents if wanted in document.title.casefold()]
@@ -158,7 +161,7 @@ def _documents(desk: Desk, documents: Sequence[Document]) -> None:
         _document(desk, chosen)
 
 
-def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
+def _table(desk: Session, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
     words = desk.words
     ready = words("library.ready")
@@ -198,7 +201,7 @@ def _table(desk: Desk, documents: Sequence[Document]) -> Document | None:
 
 
 @st.cache_data(ttl=READY_S, show_spinner=False)
-def _read_so_far(_workspace: Workspace, model: str, document: str) -> ReadSoFar | None:
+def _read_so_far(_workspace: Workspace, model: str, document: str) -> PrefillState | None:
     """Return how much of a document a model read; None when it cannot tell."""
     try:
         return _workspace.assistant.prepared(document)
@@ -206,7 +209,7 @@ def _read_so_far(_workspace: Workspace, model: str, document: str) -> ReadSoFar 
         return None
 
 
-def _document(desk: Desk, document: Document) -> None:
+def _document(desk: Session, document: Document) -> None:
     """Draw what can be done with one document, and its first page."""
     words, workspace = desk.words, desk.workspace
     with st.container(border=True):

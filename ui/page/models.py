@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from assistant.errors import QuipuError
-from assistant.models.catalogue import ModelEntry, Role
+from assistant.models.catalogue import ModelEntry, ModelRole
 from assistant.models.hardware import (
     Machine,
     can_chat,
@@ -15,12 +15,12 @@ from assistant.models.hardware import (
     largest_window,
     measure,
 )
+from assistant.models.installed import InstalledModel
 from assistant.models.progress import PullProgress
-from assistant.models.shelf import InstalledModel
 from assistant.settings import Settings
-from assistant.wiring import chosen_model, model_shelf, prefer, preferred, speeds_of
-from ui.page.desk import STARTERS, shared_pulls, shared_workspace
-from ui.page.showing import Part, bar, plain
+from assistant.wiring import chosen_model, installed_models, prefer, preferred, speeds_of
+from ui.page.evidence import AnswerPart, bar, plain
+from ui.page.session import STARTERS, shared_pulls, shared_workspace
 from ui.page.words import Words, native
 from ui.telling import reading_of_pages
 
@@ -46,7 +46,7 @@ def show(settings: Settings, words: Words) -> None:
     """Draw the machine, the models on it, and those that can be fetched."""
     if name := st.session_state.pop("switched", None):
         st.toast(plain(words("models.switched", name=name)))
-    machine, shelf = measure(), model_shelf(settings)
+    machine, shelf = measure(), installed_models(settings)
     installed = shelf.installed()
     st.caption(
         f"{plain(machine.processor)} · {words('models.cores', cores=machine.cores)} · "
@@ -68,7 +68,7 @@ def show(settings: Settings, words: Words) -> None:
 
 def welcome(settings: Settings, words: Words) -> None:
     """Draw the first run: what is missing, and one button that fetches it."""
-    shelf = model_shelf(settings)
+    shelf = installed_models(settings)
     installed = {model.name for model in shelf.installed()}
     missing = [name for name in STARTERS if name not in installed]
     size = sum(shelf.catalogue[name].size_bytes for name in missing)
@@ -131,7 +131,7 @@ def _model(
         role = words(f"models.{entry.role}")
         size = words("models.size", gb=entry.installed_bytes / GB)
         st.markdown(f"**{plain(model.name)}** · {role} · {size}{mark}")
-        if entry.role is not Role.CHAT:
+        if entry.role is not ModelRole.CHAT:
             return
         window = largest_window(entry, machine)
         if not window:
@@ -168,7 +168,7 @@ def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> s
         "free": (free, "green"),
     }
     parts = [
-        Part(f"{words(f'models.{name}')} {words('models.size', gb=size / GB)}", size, colour)
+        AnswerPart(f"{words(f'models.{name}')} {words('models.size', gb=size / GB)}", size, colour)
         for name, (size, colour) in sizes.items()
     ]
     return bar(parts, machine.memory_bytes)

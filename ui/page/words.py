@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from assistant.errors import Notice, Why
-from assistant.types import Stage, StageName
+from assistant.errors import Notice, Reason
+from assistant.streams import Progress, Step
 
 NATIVE: Final = {
     "en": "English", "es": "Español", "fr": "Français", "de": "Deutsch", "it": "Italiano",
@@ -15,7 +15,7 @@ NATIVE: Final = {
     "ro": "Română", "ru": "Русский", "uk": "Українська", "ar": "العربية", "he": "עברית",
     "el": "Ελληνικά", "ja": "日本語", "ko": "한국어", "zh": "中文",
 }  # fmt: skip
-WHY: Final = {str(reason): f"why.{reason.name.lower()}" for reason in Why}
+WHY: Final = {str(reason): f"why.{reason.name.lower()}" for reason in Reason}
 LANGUAGES: Final = ("en", "es", "fr", "de", "it", "pt")
 
 
@@ -49,20 +49,20 @@ class Words:
         """Return a reason or a unit in this language; another fact as it is."""
         return self(WHY[fact]) if isinstance(fact, str) and fact in WHY else fact
 
-    def stage(self, stage: Stage) -> str:
+    def stage(self, stage: Progress) -> str:
         """Return what the assistant is doing."""
         match stage.name:
-            case StageName.WAITING:
+            case Step.WAITING:
                 text = self("stage.waiting", before=stage.total)
-            case StageName.READING if stage.total:
+            case Step.READING if stage.total:
                 text = self("stage.reading", done=stage.done, total=stage.total)
-            case StageName.READING:
+            case Step.READING:
                 text = self("stage.reading", done="…", total="…")
-            case StageName.SUMMARISING:
+            case Step.SUMMARISING:
                 text = self("stage.summarising", part=stage.done + 1, parts=stage.total)
             case _:
                 text = self(f"stage.{stage.name}")
-        if stage.note and stage.name is not StageName.MEASURING:
+        if stage.note and stage.name is not Step.MEASURING:
             text += " " + self("stage.pages", pages=stage.note)
         if stage.seconds_left:
             text += " · " + self("stage.left", time=self.duration(stage.seconds_left))

@@ -5,5 +5,5 @@ context.py    what a model reads and writes, and the cells of its KV cache
 cells.py      those cells as arrays
 templates.py  the chat template, apart into template and content
 measuring.py  how fast a model is on this machine, and which settings suit it
-model.py      all of it as a `LanguageModel`
+model.py      all of it as a `ChatModel`
 """

@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import llama_cpp as lc
 import numpy as np
 
+from assistant.backends.base import PrefillReport, Tokens
 from assistant.backends.llama.cells import Cells, Kind, State, build, head_of, parse
+from assistant.backends.llama.tuning import Tuning
 from assistant.backends.llama.weights import Weights
 from assistant.errors import Cancelled, ContextOverflow, UnusableModel
-from assistant.models.tuning import Tuning
-from assistant.protocols import Cancelled as CancelCheck
-from assistant.protocols import PrefillReport, never
-from assistant.types import Tokens
+from assistant.streams import IsCancelled, never
 
 REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
 REPEAT_WINDOW: Final = 256
@@ -44,7 +43,7 @@ class _Asked:
     """Whom the engine asks; apart from the window, which would hold itself through it."""
 
     def __init__(self) -> None:
-        self.cancelled: CancelCheck = never
+        self.cancelled: IsCancelled = never
 
 
 class Context:
@@ -89,12 +88,12 @@ class Context:
         self._free()
 
     @property
-    def cancelled(self) -> CancelCheck:
+    def cancelled(self) -> IsCancelled:
         """Asked while the model works; saying yes makes it raise `Cancelled`."""
         return self._asked.cancelled
 
     @cancelled.setter
-    def cancelled(self, check: CancelCheck) -> None:
+    def cancelled(self, check: IsCancelled) -> None:
         self._asked.cancelled = check
 
     def keep(self, wanted: Sequence[Cell]) -> int:

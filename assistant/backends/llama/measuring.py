@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from assistant.backends.base import Throughput, Tokens
 from assistant.backends.llama.cells import blank
 from assistant.backends.llama.context import Context
-from assistant.backends.llama.weights import Weights, may_lay_out, uses_gpu
-from assistant.models.tuning import Tuned, Tuning
-from assistant.types import Speeds, Tokens
+from assistant.backends.llama.tuning import Tuned, Tuning
+from assistant.backends.llama.weights import Weights, can_repack, uses_gpu
 
 DEPTH: Final = 2_048  # of the deeper of two measurements, in tokens
 PROBE_TOKENS: Final = 32  # by which it is found how many tokens may be tried
@@ -47,7 +47,7 @@ def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
         best = _try(weights, kept)
         for changes in _changes(kept, processors):
             best = _better(best, _try(weights, replace(best.tuning, **changes)))
-    if gpu or not may_lay_out():
+    if gpu or not can_repack():
         return best
     laid_out = replace(best.tuning, laid_out=True)
     with _loaded(path, laid_out) as weights:
@@ -95,7 +95,7 @@ def _try(weights: Weights, tuning: Tuning) -> Tuned:
     return Tuned(tuning, speeds, disturbed=not tuning.gpu_layers and had < UNDISTURBED)
 
 
-def _speeds(context: Context) -> Speeds:
+def _speeds(context: Context) -> Throughput:
     context.read(_some(PROBE_TOKENS))  # the first time pages come from the disk
     sample = _some(_sample_tokens(context))
     count = len(sample)
@@ -108,7 +108,7 @@ def _speeds(context: Context) -> Speeds:
     deep, deep_write = _times(context, sample)
     read, read_deeper = line(flat / count, deep / count, at=count / 2)
     write, write_deeper = line(flat_write, deep_write, at=count)
-    return Speeds(
+    return Throughput(
         read_s=read,
         read_deeper_s=read_deeper,
         write_s=write,

@@ -1,4 +1,4 @@
-"""A GGUF file as a `LanguageModel`: prompts are token lists, and what was read is kept.
+"""A GGUF file as a `ChatModel`: prompts are token lists, and what was read is kept.
 
 A text that is read by itself is kept as the cells of the KV cache; any of them can stand before a
 later prompt. Knows nothing of documents or questions.
@@ -15,16 +15,16 @@ from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Final
 
+from assistant.backends.base import Choice, Generation, PrefillReport, Prefix, Throughput, Tokens
 from assistant.backends.llama.cells import Cells
 from assistant.backends.llama.context import Cell, Context, Kept, common
+from assistant.backends.llama.kv_cache import CacheKey, DiskKVCache
 from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
+from assistant.backends.llama.tuning import Tuning
 from assistant.backends.llama.weights import Weights, build
-from assistant.backends.snapshots import Key, Snapshots
 from assistant.errors import Cancelled, ContextOverflow, UnusableModel
-from assistant.models.tuning import Tuning
-from assistant.protocols import Cancelled as CancelCheck
-from assistant.protocols import PrefillReport, never
-from assistant.types import Choice, Generation, Message, Reading, Speeds, Tokens
+from assistant.streams import IsCancelled, never
+from assistant.types import Message
 
 BLOCKS: Final = re.compile(r"(?<=\n\n)(?=\S)")  # where a text may be cut and stay the same tokens
 FIRST_WINDOW: Final = 4_096  # of tokens; it grows when a prompt needs more
@@ -49,17 +49,17 @@ class LlamaModel:
         name: str,
         window_tokens: int,
         effective_tokens: int,
-        whole_tokens: int = 0,
+        full_context_limit: int = 0,
         tuning: Tuning,
-        speeds: Speeds | None = None,
+        speeds: Throughput | None = None,
         sha256: str = "",
-        snapshots: Snapshots | None = None,
+        snapshots: DiskKVCache | None = None,
     ) -> None:
         """Load the weights and open a first window.
 
         Args:
             window_tokens: the most that may be opened.
-            whole_tokens: see `LanguageModel`; 0 takes what is effective.
+            full_context_limit: see `ChatModel`; 0 takes what is effective.
             sha256: of the file; whatever is kept of a text is kept for these weights alone.
             snapshots: where that is kept; None keeps nothing.
 
@@ -71,7 +71,7 @@ class LlamaModel:
         self._speeds = speeds
         self._window = window_tokens
         self._effective = min(effective_tokens, window_tokens)
-        self._whole = whole_tokens or self._effective
+        self._whole = full_context_limit or self._effective
         self._weights = Weights(path, laid_out=tuning.laid_out, gpu_layers=tuning.gpu_layers)
         self._context = Context(self._weights, tuning, min(FIRST_WINDOW, window_tokens))
         self._fingerprint = _fingerprint(sha256, self._weights.template, tuning)
@@ -106,11 +106,11 @@ class LlamaModel:
         return self._context.window_tokens
 
     @property
-    def whole_tokens(self) -> int:
+    def full_context_limit(self) -> int:
         return self._whole
 
     @property
-    def speeds(self) -> Speeds | None:
+    def speeds(self) -> Throughput | None:
         return self._speeds
 
     @property
@@ -136,14 +136,14 @@ class LlamaModel:
         first = next(i for i, piece in enumerate(pieces) if piece.is_content) + 1
         return self._with_bos(self._tokens(pieces[:first])), self._tokens(pieces[first:])
 
-    def has_read(self, reading: Reading) -> bool:
+    def has_read(self, reading: Prefix) -> bool:
         return self._snapshots is not None and self._snapshots.holds(self._key(reading))
 
     def read(
         self,
-        reading: Reading,
+        reading: Prefix,
         *,
-        cancelled: CancelCheck = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> bool:
         self._check_room([], [reading], 0)
@@ -166,8 +166,8 @@ class LlamaModel:
         prompt: Tokens,
         *,
         limit_tokens: int,
-        readings: Sequence[Reading] = (),
-        cancelled: CancelCheck = never,
+        readings: Sequence[Prefix] = (),
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         needed = self._check_room(prompt, readings, limit_tokens)
@@ -191,9 +191,9 @@ class LlamaModel:
         prompt: Tokens,
         options: Sequence[str],
         *,
-        readings: Sequence[Reading] = (),
+        readings: Sequence[Prefix] = (),
         ahead: Tokens | None = None,
-        cancelled: CancelCheck = never,
+        cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
         along = ahead if ahead and self._context.share_a_pass(ahead, prompt) else []
@@ -239,7 +239,7 @@ class LlamaModel:
             for token in self._weights.tokenize(text, special=not piece.is_content)
         ]
 
-    def _check_room(self, prompt: Tokens, readings: Sequence[Reading], limit_tokens: int) -> int:
+    def _check_room(self, prompt: Tokens, readings: Sequence[Prefix], limit_tokens: int) -> int:
         """Return the tokens of the window that all this needs at once."""
         needed = _seen(readings) + len(prompt) + limit_tokens
         longest = max([needed, *(len(reading.tokens) for reading in readings)])
@@ -247,7 +247,7 @@ class LlamaModel:
             raise ContextOverflow(longest, self._window)
         return longest
 
-    def _open(self, needed_tokens: int, cancelled: CancelCheck) -> None:
+    def _open(self, needed_tokens: int, cancelled: IsCancelled) -> None:
         """Open a larger window when this one is too small, and listen to who asks now."""
         if needed_tokens > self._context.window_tokens:
             self._context.free()
@@ -257,7 +257,7 @@ class LlamaModel:
         self._context.cancelled = cancelled
 
     def _bring(
-        self, prompt: Tokens, readings: Sequence[Reading], report: PrefillReport | None
+        self, prompt: Tokens, readings: Sequence[Prefix], report: PrefillReport | None
     ) -> int:
         """Bring readings and prompt into the cache; return how many cells were there or kept."""
         cached = self._find(prompt, readings, report)
@@ -265,7 +265,7 @@ class LlamaModel:
         return cached
 
     def _find(
-        self, prompt: Tokens, readings: Sequence[Reading], report: PrefillReport | None
+        self, prompt: Tokens, readings: Sequence[Prefix], report: PrefillReport | None
     ) -> int:
         """Bring into the cache what was read of all this before; return how many cells that is.
 
@@ -295,19 +295,19 @@ class LlamaModel:
                 del self._aside[number]
                 return
 
-    def _recalled(self, reading: Reading, report: PrefillReport | None) -> Cells:
+    def _recalled(self, reading: Prefix, report: PrefillReport | None) -> Cells:
         """Return the cells that are seen of a reading; one that is not kept is read now."""
         if kept := self._load(reading):
             return kept
         cells = self._read_apart(reading, report)
         return self._load(reading) or cells.at(reading.seen)  # the same as any later time
 
-    def _load(self, reading: Reading) -> Cells | None:
+    def _load(self, reading: Prefix) -> Cells | None:
         if self._snapshots is None:
             return None
         return self._snapshots.load(self._key(reading), reading.seen)
 
-    def _read_apart(self, reading: Reading, report: PrefillReport | None) -> Cells:
+    def _read_apart(self, reading: Prefix, report: PrefillReport | None) -> Cells:
         """Read a text by itself and keep what comes of it; return its cells.
 
         What was read is kept from time to time, and when somebody stops it.
@@ -334,7 +334,7 @@ class LlamaModel:
             self._snapshots.drop(begun)
         return cells
 
-    def _resume(self, begun: Key, tokens: Tokens) -> int:
+    def _resume(self, begun: CacheKey, tokens: Tokens) -> int:
         """Bring the beginning that was read before into the cache; return how much that is."""
         cached = self._context.keep(tokens)
         cells = self._snapshots.load(begun) if self._snapshots else None
@@ -343,15 +343,15 @@ class LlamaModel:
         self._context.place([cells], tokens[: len(cells)])
         return len(cells)
 
-    def _save(self, key: Key, reading: Reading) -> Cells:
+    def _save(self, key: CacheKey, reading: Prefix) -> Cells:
         """Keep all that the cache holds; return it."""
         cells = self._context.cells()
         if self._snapshots:
             self._snapshots.save(key, cells, note=reading.note)
         return cells
 
-    def _key(self, reading: Reading) -> Key:
-        return Key(reading.document_id, self._fingerprint, _digest(reading.tokens))
+    def _key(self, reading: Prefix) -> CacheKey:
+        return CacheKey(reading.document_id, self._fingerprint, _digest(reading.tokens))
 
     def _write(self, limit_tokens: int) -> Generator[str, None, tuple[int, bool]]:
         """Yield the reply; return its tokens and whether the limit ended it."""
@@ -378,10 +378,10 @@ def _digest(tokens: Sequence[int]) -> str:
     return hashed(array("i", tokens).tobytes()).hexdigest()[:32]
 
 
-def _seen(readings: Sequence[Reading]) -> int:
+def _seen(readings: Sequence[Prefix]) -> int:
     return sum(reading.seen_tokens for reading in readings)
 
 
-def _cells(reading: Reading) -> list[Cell]:
+def _cells(reading: Prefix) -> list[Cell]:
     text = _digest(reading.tokens)
     return [Kept(text, number) for start, end in reading.seen for number in range(start, end)]

@@ -12,10 +12,10 @@ from typing import Any
 
 import llama_cpp as lc
 
+from assistant.backends.base import Tokens
 from assistant.errors import UnusableModel
 from assistant.models.catalogue import parameter_count
-from assistant.models.shelf import GgufFacts
-from assistant.types import Tokens
+from assistant.models.installed import GgufFacts
 
 PIECE_BYTES = 256
 
@@ -44,7 +44,7 @@ def uses_gpu() -> bool:
     return bool(lc.llama_supports_gpu_offload())
 
 
-def may_lay_out() -> bool:
+def can_repack() -> bool:
     """Tell whether weights may be laid out anew for this processor.
 
     GCC before 12.4 and 13.3 builds AMX that crashes (its bug 114098), and nothing in a build
@@ -54,9 +54,9 @@ def may_lay_out() -> bool:
     return "REPACK" in features and "AMX_INT8" not in features
 
 
-def keep_layout() -> None:
+def disable_repacking() -> None:
     """Let llama-cpp-python's own `Llama` leave weights as they lie where it would crash else."""
-    if may_lay_out():
+    if can_repack():
         return
     defaults = lc.llama_model_default_params
 

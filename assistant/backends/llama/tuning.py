@@ -1,0 +1,79 @@
+"""With which settings a model runs best on this machine, and how fast it then is.
+
+Kept beside the models, so that each is measured once. Knows nothing of how that is done.
+
+    <folder>/tunings/<model>.json     one for each model and machine
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from assistant.backends.base import Throughput
+from assistant.storage.files import write_json
+
+VERSION: Final = 3  # of the measurement: one of another version is done again
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Settings of the engine.
+
+    Attributes:
+        threads: that write.
+        batch_threads: that read.
+        batch_tokens: read at once.
+        flash_attention: whether attention is computed without its matrix of scores.
+        laid_out: whether weights are copied into the processor's own order.
+        gpu_layers: layers that a GPU takes; -1 for all.
+        kv: type of the KV cache, "f16" or "q8_0".
+    """
+
+    threads: int
+    batch_threads: int
+    batch_tokens: int = 256  # reads as fast as 512 here, and stops and reports sooner
+    flash_attention: bool = False
+    laid_out: bool = False
+    gpu_layers: int = 0
+    kv: str = "f16"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a self-test found.
+
+    Attributes:
+        disturbed: other programs took much of the processor meanwhile.
+    """
+
+    tuning: Tuning
+    speeds: Throughput
+    disturbed: bool = False
+
+
+class Tunings:
+    """What was measured, below the folder of the models."""
+
+    def __init__(self, models: Path) -> None:
+        self._folder = models / "tunings"
+
+    def load(self, facts: Sequence[str]) -> Tuned | None:
+        """Return what was measured for the same facts: model, build and machine."""
+        try:
+            value = json.loads(self._path(facts).read_text(encoding="utf-8"))
+            if value["version"] != VERSION:
+                return None
+            tuning, speeds = Tuning(**value["tuning"]), Throughput(**value["speeds"])
+            return Tuned(tuning, speeds, bool(value["disturbed"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, facts: Sequence[str], tuned: Tuned) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._path(facts), {"version": VERSION, "facts": list(facts), **asdict(tuned)})
+
+    def _path(self, facts: Sequence[str]) -> Path:
+        return self._folder / f"{sha256(repr(list(facts)).encode()).hexdigest()[:24]}.json"

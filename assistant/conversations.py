@@ -1,0 +1,144 @@
+"""Conversations that are kept: what was asked, what came of it, and what is being answered now.
+
+Answers are worked out beside, so that whoever asked may leave and come back. Knows no screen.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from assistant.assistant import Assistant, turns
+from assistant.errors import StillAnswering
+from assistant.jobs import Job, Jobs, View
+from assistant.storage.base import Conversation, ConversationStore, Turn, TurnState
+from assistant.streams import IsCancelled, Progress, TextDelta
+from assistant.types import NO_FILTERS, Answer, Filters, Message
+
+TITLE_CHARS: Final = 60
+
+
+class Conversations:
+    """The conversations of one library."""
+
+    def __init__(self, assistant: Assistant, store: ConversationStore) -> None:
+        self._assistant = assistant
+        self._store = store
+        self._jobs: Jobs[str, Answer] = Jobs()  # by conversation
+        self._lock = threading.Lock()
+
+    def every(self) -> list[Conversation]:
+        """Return all conversations, the newest first."""
+        return self._store.conversations()
+
+    def begin(self) -> Conversation:
+        """Return a new conversation; it is kept once something was asked."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Conversation(id=uuid.uuid4().hex, title="", begun_at=now)
+
+    def turns(self, conversation: str) -> list[Turn]:
+        """Return the turns of a conversation, as they are now.
+
+        A turn that a process did not live to finish was stopped.
+        """
+        going_on = self.job(conversation) is not None  # first: what ends meanwhile is kept by then
+        kept = self._store.turns(conversation)
+        return [
+            replace(turn, state=TurnState.STOPPED)
+            if turn.state is TurnState.RUNNING and not (going_on and turn is kept[-1])
+            else turn
+            for turn in kept
+        ]
+
+    def job(self, conversation: str) -> Job[Answer] | None:
+        """Return the answer that is being worked out, if there is one."""
+        return self._jobs.running.get(conversation)
+
+    def ask(
+        self,
+        conversation: Conversation,
+        question: str,
+        *,
+        language: str | None = None,
+        documents: Sequence[str] = (),
+        filters: Filters = NO_FILTERS,
+    ) -> Job[Answer]:
+        """Keep the question, let it be answered beside, and return what can be looked at.
+
+        Args:
+            documents: ids to answer from; none means all.
+            filters: what of these documents is searched.
+
+        Raises:
+            StillAnswering: the question before it is not answered yet.
+        """
+        with self._lock:
+            if self.job(conversation.id):
+                raise StillAnswering
+            before = self._store.turns(conversation.id)
+            if not before:
+                title = " ".join(question.split())[:TITLE_CHARS]
+                self._store.put_conversation(replace(conversation, title=title))
+            number = before[-1].number + 1 if before else 1
+            turn = Turn(number, question, language or "", tuple(documents), filters)
+            self._store.put_turn(conversation.id, turn)
+            job = Job(
+                partial(self._answer, turn, _history(before)),
+                partial(self._keep, conversation.id, turn),
+            )
+            return self._jobs.start(conversation.id, job)
+
+    def rename(self, conversation: str, title: str) -> None:
+        kept = next(each for each in self.every() if each.id == conversation)
+        self._store.put_conversation(replace(kept, title=title))
+
+    def remove(self, conversation: str) -> None:
+        """Forget a conversation; what is being answered in it is stopped."""
+        self._jobs.end([conversation])
+        self._store.remove_conversation(conversation)
+
+    def drop(self, document: str) -> None:
+        """Stop all answers that may be read out of a document."""
+        asked = {each: self._store.turns(each) for each in self._jobs.running}
+        self._jobs.end([each for each, turns in asked.items() if _may_read(document, turns)])
+
+    def stop(self) -> None:
+        """Let all answers that are being worked out end as soon as they can."""
+        self._jobs.end(self._jobs.running, 0.0)
+
+    def _answer(
+        self, turn: Turn, history: Sequence[Message], cancelled: IsCancelled
+    ) -> Iterator[Progress | TextDelta | Answer]:
+        return self._assistant.ask(
+            turn.question,
+            language=turn.language or None,
+            documents=turn.documents,
+            filters=turn.filters,
+            history=history,
+            cancelled=cancelled,
+        )
+
+    def _keep(self, conversation: str, turn: Turn, view: View[Answer]) -> None:
+        if view.result is not None:
+            state = TurnState.ANSWERED
+        else:
+            state = TurnState.STOPPED if view.stopped else TurnState.FAILED
+        text = view.result.text if view.result else view.text
+        failure = view.error.notice if view.error else None
+        self._store.put_turn(
+            conversation,
+            replace(turn, state=state, text=text, answer=view.result, failure=failure),
+        )
+
+
+def _may_read(document: str, turns: Sequence[Turn]) -> bool:
+    """Tell whether the last turn may hold text of a document, by itself or from those before."""
+    return any(not turn.documents or document in turn.documents for turn in turns)
+
+
+def _history(before: Sequence[Turn]) -> list[Message]:
+    """Return what was answered before, as the model reads it."""
+    return [message for turn in before if turn.answer for message in turns(turn.answer)]

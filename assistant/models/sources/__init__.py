@@ -1,0 +1,1 @@
+"""Where model files are downloaded from: one module for each kind of source."""

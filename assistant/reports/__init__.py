@@ -1,0 +1,1 @@
+"""Generated work about documents: one module for each kind of report."""

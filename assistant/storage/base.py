@@ -1,0 +1,205 @@
+"""Contracts of storage: the library as it is read and written, its vectors, what is kept in it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from assistant.errors import Notice
+from assistant.types import (
+    NO_FILTERS,
+    Answer,
+    Chunk,
+    Document,
+    DocumentText,
+    Filters,
+    Heading,
+    Matrix,
+    Page,
+    Passage,
+    Vector,
+)
+
+R = TypeVar("R")
+
+
+class TurnState(StrEnum):
+    RUNNING = "running"
+    ANSWERED = "answered"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    REMOVED = "removed"  # with a document that it was about
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question of a conversation, and what came of it.
+
+    Attributes:
+        number: from 1.
+        language: of the answer as it was asked for; "" for the question's.
+        documents: ids of those it was asked of; none means all.
+        filters: what of these documents was searched.
+        text: what was written, also when it was stopped before its end.
+        failure: why it failed.
+    """
+
+    number: int
+    question: str
+    language: str = ""
+    documents: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
+    state: TurnState = TurnState.RUNNING
+    text: str = ""
+    answer: Answer | None = None
+    failure: Notice | None = None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Attributes:
+    title: the beginning of its first question, until it is renamed.
+    """
+
+    id: str
+    title: str
+    begun_at: str
+
+
+class VectorIndex(Protocol):
+    """Chunk ids by nearness. Holds nothing that cannot be rebuilt from the library."""
+
+    def add(self, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
+        """Add or overwrite; `documents` are the document ids of the rows."""
+        ...
+
+    def rebuild(self, rows: Iterable[tuple[Sequence[int], Matrix, Sequence[str]]]) -> None:
+        """Replace everything by `rows`, given in batches as for `add`."""
+        ...
+
+    def count(self) -> int: ...
+
+    def search(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """Return (chunk id, cosine), best first, within `documents` unless None."""
+        ...
+
+
+class Store(Protocol):
+    """The library as the assistant reads it."""
+
+    def open(self) -> None:
+        """Make ready for searching what is not ready yet; whoever searches begins with it.
+
+        Raises:
+            WrongEmbedder: its vectors are of another embedding model.
+        """
+        ...
+
+    def documents(self) -> list[Document]: ...
+
+    def document(self, reference: str) -> Document:
+        """Return the one document whose id starts with, or title or file name is, `reference`.
+
+        Raises:
+            UnknownDocument, AmbiguousDocument.
+        """
+        ...
+
+    def document_text(self, document_id: str) -> DocumentText: ...
+
+    def chunks(self, document_id: str) -> list[Chunk]: ...
+
+    def search_vectors(
+        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
+    ) -> list[Passage]: ...
+
+    def search_words(
+        self,
+        question: str,
+        *,
+        limit: int,
+        documents: Sequence[str] | None = None,
+        shared: bool = False,
+    ) -> list[Passage]:
+        """Return passages by the words they share with the question, best first.
+
+        A score is BM25 as a share of what the rarity of all words of the question adds up to.
+
+        Args:
+            shared: go only by words that are likely the same in another language.
+        """
+        ...
+
+    def vectors(self, passages: Sequence[Passage]) -> Matrix:
+        """Return the vectors of the passages' chunks, (n, dim)."""
+        ...
+
+    def kept(self, document_id: str, key: str) -> str | None:
+        """Return a text kept for this document under `key`, or None."""
+        ...
+
+    def keep(self, document_id: str, key: str, text: str) -> None:
+        """Keep a text until the document is removed; nothing when it is gone already."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Conversations with their turns, kept for another day."""
+
+    def conversations(self) -> list[Conversation]:
+        """Return all, the newest first."""
+        ...
+
+    def put_conversation(self, conversation: Conversation) -> None:
+        """Add it, or give the one with its id another title."""
+        ...
+
+    def remove_conversation(self, conversation: str) -> None: ...
+
+    def turns(self, conversation: str) -> list[Turn]:
+        """Return the turns in order; none for a conversation that is not there."""
+        ...
+
+    def put_turn(self, conversation: str, turn: Turn) -> None:
+        """Add it, or replace the one of its number; nothing when the conversation is gone."""
+        ...
+
+
+class ReportStore(Protocol[R]):
+    """Works of one kind, such as summaries, kept for another day."""
+
+    def every(self) -> list[R]:
+        """Return all, the newest first."""
+        ...
+
+    def put(self, work: R) -> None:
+        """Keep it in the place of one like it; nothing when a document of it is gone."""
+        ...
+
+
+class DocumentWriter(Protocol):
+    """The library as ingestion writes it: staged, then all at once."""
+
+    def find(self, document_id: str) -> Document | None: ...
+
+    def find_path(self, path: str) -> Document | None: ...
+
+    def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
+        """Write a document that nobody sees yet; what was embedded for it before stays."""
+        ...
+
+    def staged_vectors(self, document_id: str) -> Mapping[int, tuple[str, Vector]]:
+        """Return ordinal -> (text, vector) of chunks that an interrupted run had embedded."""
+        ...
+
+    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None: ...
+
+    def publish(self, document: Document) -> None:
+        """Show the staged document and drop the older one of the same path, in one step."""
+        ...
+
+    def discard(self, document_id: str) -> None:
+        """Drop a staged document."""
+        ...

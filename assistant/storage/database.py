@@ -1,0 +1,238 @@
+"""One SQLite file: its tables, its connections and the locks for writing. The only sqlite3.
+
+Knows how to read and write safely from several threads and processes, and nothing of what the
+rows mean.
+
+    library.db   the file        write.lock    held for each write
+                                 adding.lock   held while one document is taken in
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from filelock import FileLock, Timeout
+
+from assistant.errors import LibraryBusy, LibraryDamaged
+from assistant.storage.files import lock
+
+VERSION_1 = """
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
+    state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
+    title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
+    page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
+    added_at TEXT NOT NULL, notes TEXT NOT NULL);
+CREATE TABLE pages (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    number INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (document_id, number));
+CREATE TABLE headings (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, text TEXT NOT NULL,
+    char_start INTEGER NOT NULL, char_end INTEGER NOT NULL,
+    page_starts TEXT NOT NULL, heading TEXT NOT NULL,
+    vector BLOB NOT NULL,                  -- float16, length one
+    UNIQUE (document_id, ordinal));
+CREATE TABLE kept (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (document_id, key));
+CREATE VIRTUAL TABLE words USING fts5(
+    text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'");
+"""
+VERSION_2 = """
+CREATE TABLE conversations (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, begun_at TEXT NOT NULL);
+CREATE TABLE turns (
+    conversation_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    number INTEGER NOT NULL, question TEXT NOT NULL, state TEXT NOT NULL,
+    turn TEXT NOT NULL,                    -- all of it, as JSON
+    PRIMARY KEY (conversation_id, number));
+CREATE TABLE turn_documents (              -- whose text a turn quotes; they may be gone
+    conversation_id TEXT NOT NULL, number INTEGER NOT NULL, document_id TEXT NOT NULL,
+    PRIMARY KEY (conversation_id, number, document_id),
+    FOREIGN KEY (conversation_id, number) REFERENCES turns ON DELETE CASCADE);
+CREATE TABLE summaries (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, length TEXT NOT NULL, made_at TEXT NOT NULL,
+    summary TEXT NOT NULL,                 -- as JSON
+    PRIMARY KEY (document_id, language, length));
+"""
+VERSION_3 = """
+ALTER TABLE documents ADD COLUMN read_as TEXT NOT NULL DEFAULT '';
+UPDATE documents SET notes = (               -- a note is an object, not only its text
+    SELECT json_group_array(json_object('kind', '', 'text', value, 'facts', json('{}')))
+    FROM json_each(documents.notes));
+CREATE TABLE focused (
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, length TEXT NOT NULL, focus TEXT NOT NULL, made_at TEXT NOT NULL,
+    summary TEXT NOT NULL,                 -- as JSON
+    PRIMARY KEY (document_id, language, length, focus));
+INSERT INTO focused SELECT document_id, language, length, '', made_at,
+    json_set(summary, '$.document.notes', json('[]')) FROM summaries;
+DROP TABLE summaries;
+ALTER TABLE focused RENAME TO summaries;
+CREATE TABLE comparisons (
+    first_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    second_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    language TEXT NOT NULL, made_at TEXT NOT NULL,
+    comparison TEXT NOT NULL,              -- as JSON
+    PRIMARY KEY (first_id, second_id, language));
+"""
+VERSIONS = (VERSION_1, VERSION_2, VERSION_3)  # each adds to the one before
+WRITE_WAIT_S = 120.0
+# How many rows hold a term; a view of `words` that each connection has for itself.
+TERMS = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)"
+PRAGMAS = ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
+
+Connection: TypeAlias = sqlite3.Connection
+Row: TypeAlias = sqlite3.Row
+
+
+class Database:
+    """A file of rows; every thread has a connection of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file in `folder`, making it when it is new.
+
+        Raises:
+            LibraryDamaged: the file is no database, or of a later version.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self._file = folder / "library.db"
+        self._thread = threading.local()
+        self._write_lock = FileLock(folder / "write.lock", timeout=WRITE_WAIT_S)
+        try:
+            self._make()
+            version = int(self.fact("schema_version") or 0)
+        except sqlite3.DatabaseError as error:
+            raise LibraryDamaged(folder, str(error)) from error
+        if version > len(VERSIONS):
+            raise LibraryDamaged(folder, "it was made by a later version of Quipu")
+        if version < len(VERSIONS):
+            self._bring_forward()
+
+    def rows(self, query: str, *values: Any) -> list[Row]:
+        return self.connection().execute(query, values).fetchall()
+
+    def connection(self) -> Connection:
+        """Return this thread's connection."""
+        db: Connection | None = getattr(self._thread, "db", None)
+        if db is None:
+            db = sqlite3.connect(self._file, timeout=30, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            for pragma in PRAGMAS:
+                db.execute(f"PRAGMA {pragma}")
+            db.execute(TERMS)
+            self._thread.db = db
+        return db
+
+    def state(self) -> tuple[int, int, int]:
+        """Return what is another whenever rows were written, by whoever it was."""
+        db = self.connection()
+        (version,) = db.execute("PRAGMA data_version").fetchone()  # of others' writing
+        return id(db), int(version), db.total_changes
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        db = getattr(self._thread, "db", None)
+        if db is not None:
+            db.close()
+            self._thread.db = None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the right to write, also against other processes; may be nested.
+
+        Raises:
+            LibraryBusy: another process holds it for too long.
+        """
+        try:
+            with self._write_lock:
+                yield
+        except Timeout as error:
+            raise LibraryBusy(self._folder) from error
+
+    @contextmanager
+    def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the right to take documents in; call `waiting` once if another process has it."""
+        with lock(self._folder / "adding.lock", waiting):
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Write everything or nothing; the right to write must be held."""
+        db = self.connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Take the right to write, and write everything or nothing."""
+        with self.locked(), self.transaction() as db:
+            yield db
+
+    def fact(self, key: str) -> str | None:
+        rows = self.rows("SELECT value FROM facts WHERE key = ?", key)
+        return str(rows[0]["value"]) if rows else None
+
+    def fact_or_new(self, key: str, value: str) -> str:
+        """Return a stored fact, storing `value` when there is none yet."""
+        stored = self.fact(key)
+        if stored is None:
+            with self.writing() as db:
+                db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+        return stored or value
+
+    def forget_traces(self) -> None:
+        """Drop what deletion leaves in the file: keyword segments, free pages, the log."""
+        db = self.connection()
+        db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _make(self) -> None:
+        """Make the file when there is none, beside its name and then renamed.
+
+        SQLite does not wait for another process that is just changing a new file to a log.
+        """
+        if self._is_there():
+            return
+        with self.locked():
+            if self._is_there():
+                return
+            partial = self._folder / "library.db.partial"
+            partial.unlink(missing_ok=True)
+            db = sqlite3.connect(partial, isolation_level=None)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript("".join(VERSIONS))
+            db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (len(VERSIONS),))
+            db.close()
+            partial.chmod(0o600)  # the log beside it will be like it
+            partial.rename(self._file)
+
+    def _bring_forward(self) -> None:
+        """Add what a library of an earlier version lacks."""
+        with self.writing() as db:
+            (row,) = db.execute("SELECT value FROM facts WHERE key = 'schema_version'")
+            for script in VERSIONS[int(row["value"]) :]:
+                for statement in script.split(";\n"):
+                    db.execute(statement)
+            db.execute("UPDATE facts SET value = ? WHERE key = 'schema_version'", (len(VERSIONS),))
+
+    def _is_there(self) -> bool:
+        return self._file.exists() and self._file.stat().st_size > 0

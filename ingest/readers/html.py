@@ -1,0 +1,93 @@
+"""HTML to blocks. The only import of selectolax. For the limited child alone. Fetches nothing."""
+
+import re
+from collections.abc import Set
+from pathlib import Path
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.pages import Block, Extracted, RawPage
+from ingest.readers.text import decode
+
+DROPPED = (
+    "script, style, noscript, template, iframe, nav, svg, button, select, textarea, "
+    '[hidden], [aria-hidden=true], [style*="display:none"], [style*="display: none"], '
+    '[style*="visibility:hidden"], [style*="visibility: hidden"]'
+)
+BLOCKS = {"p", "li", "pre", "blockquote", "dt", "dd", "figcaption", "caption", "address"}
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+CONTAINERS = BLOCKS | HEADINGS.keys() | {"table", "ul", "ol", "dl", "div", "section", "article"}
+LAYOUT = HEADINGS.keys() | {"table"}  # a table that holds these arranges a page
+CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
+
+
+def read_html(path: Path) -> Extracted:
+    """Return the visible text in order; one page, since a web page has no others."""
+    tree = LexborHTMLParser(_decode(path.read_bytes()))
+    for node in tree.css(DROPPED):
+        node.decompose()
+    for node in tree.css("br"):
+        node.replace_with("\n")
+    title = tree.css_first("title")
+    blocks = [block for block in _blocks(tree.body) if block.text] if tree.body else []
+    return Extracted(
+        pages=(RawPage(1, tuple(blocks)),), title=_text(title) if title is not None else ""
+    )
+
+
+def _decode(data: bytes) -> str:
+    """Return the text in the encoding that the page declares, else as plain text is read."""
+    declared = CHARSET.search(data[:2048])
+    try:
+        return data.decode(declared[1].decode()) if declared else decode(data)
+    except (LookupError, UnicodeDecodeError):
+        return decode(data)
+
+
+def _blocks(node: LexborNode) -> list[Block]:
+    """Return the blocks below `node`; text straight in a container is a paragraph of its own."""
+    blocks: list[Block] = []
+    loose = ""
+    for child in node.iter(include_text=True):
+        name = child.tag or ""
+        if name in CONTAINERS or _holds_blocks(child):
+            blocks += [_loose(node, loose), *_container(child, name)]
+            loose = ""
+        else:
+            loose += child.text(deep=True)
+    return [block for block in [*blocks, _loose(node, loose)] if block.text]
+
+
+def _loose(node: LexborNode, text: str) -> Block:
+    words = " ".join(text.split())
+    return Block(f"• {words}" if words and node.tag == "li" else words)
+
+
+def _container(node: LexborNode, name: str) -> list[Block]:
+    if name in HEADINGS:
+        return [Block(_text(node), level=HEADINGS[name])]
+    if name == "table" and not _holds(node, LAYOUT):
+        return _table(node)
+    if name == "pre":
+        return [Block(node.text(deep=True).strip("\n"))]
+    if name in BLOCKS and not _holds_blocks(node):
+        return [_loose(node, node.text(deep=True))]
+    return _blocks(node)
+
+
+def _table(node: LexborNode) -> list[Block]:
+    captions = [Block(_text(caption)) for caption in node.css("caption")]
+    rows = [" | ".join(_text(cell) for cell in row.css("th, td")) for row in node.css("tr")]
+    return [*captions, Block("\n".join(row for row in rows if row.strip(" |")))]
+
+
+def _holds_blocks(node: LexborNode) -> bool:
+    return not (node.tag or "").startswith("-") and _holds(node, CONTAINERS)
+
+
+def _holds(node: LexborNode, tags: Set[str]) -> bool:
+    return any(found.tag in tags and found != node for found in node.css("*"))
+
+
+def _text(node: LexborNode) -> str:
+    return " ".join(node.text(deep=True).split())

@@ -1,1 +1,0 @@
-"""Tests of `assistant.backends`: the real libraries, on small data."""

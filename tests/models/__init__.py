@@ -1,1 +1,0 @@
-"""Tests of `assistant.models`: no network, no host other than 127.0.0.1."""
