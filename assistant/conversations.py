@@ -5,7 +5,7 @@ Answers are worked out beside, so that whoever asked may leave and come back. Kn
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,8 +15,7 @@ from assistant.assistant import Assistant, turns
 from assistant.errors import StillAnswering
 from assistant.jobs import Job, Jobs, View
 from assistant.storage.base import Conversation, ConversationStore, Turn, TurnState
-from assistant.streams import IsCancelled, Progress, TextDelta
-from assistant.types import NO_FILTERS, Answer, Filters, Message
+from assistant.types import Answer, Message, Query
 
 TITLE_CHARS: Final = 60
 
@@ -57,20 +56,11 @@ class Conversations:
         """Return the answer that is being worked out, if there is one."""
         return self._jobs.running.get(conversation)
 
-    def ask(
-        self,
-        conversation: Conversation,
-        question: str,
-        *,
-        language: str | None = None,
-        documents: Sequence[str] = (),
-        filters: Filters = NO_FILTERS,
-    ) -> Job[Answer]:
-        """Keep the question, let it be answered beside, and return what can be looked at.
+    def ask(self, conversation: Conversation, query: Query) -> Job[Answer]:
+        """Keep the question, answer it in the background, and return the job.
 
         Args:
-            documents: ids to answer from; none means all.
-            filters: what of these documents is searched.
+            query: without history, which is the conversation's.
 
         Raises:
             StillAnswering: the question before it is not answered yet.
@@ -80,16 +70,15 @@ class Conversations:
                 raise StillAnswering
             before = self._store.turns(conversation.id)
             if not before:
-                title = " ".join(question.split())[:TITLE_CHARS]
+                title = " ".join(query.question.split())[:TITLE_CHARS]
                 self._store.put_conversation(replace(conversation, title=title))
             number = before[-1].number + 1 if before else 1
-            turn = Turn(number, question, language or "", tuple(documents), filters)
+            turn = Turn(number, query.question, query.language, query.documents, query.filters)
             self._store.put_turn(conversation.id, turn)
-            job = Job(
-                partial(self._answer, turn, _history(before)),
-                partial(self._keep, conversation.id, turn),
+            stream = self._assistant.ask(replace(query, history=_history(before)))
+            return self._jobs.start(
+                conversation.id, stream, partial(self._keep, conversation.id, turn)
             )
-            return self._jobs.start(conversation.id, job)
 
     def rename(self, conversation: str, title: str) -> None:
         kept = next(each for each in self.every() if each.id == conversation)
@@ -109,23 +98,11 @@ class Conversations:
         """Let all answers that are being worked out end as soon as they can."""
         self._jobs.end(self._jobs.running, 0.0)
 
-    def _answer(
-        self, turn: Turn, history: Sequence[Message], cancelled: IsCancelled
-    ) -> Iterator[Progress | TextDelta | Answer]:
-        return self._assistant.ask(
-            turn.question,
-            language=turn.language or None,
-            documents=turn.documents,
-            filters=turn.filters,
-            history=history,
-            cancelled=cancelled,
-        )
-
     def _keep(self, conversation: str, turn: Turn, view: View[Answer]) -> None:
         if view.result is not None:
             state = TurnState.ANSWERED
         else:
-            state = TurnState.STOPPED if view.stopped else TurnState.FAILED
+            state = TurnState.STOPPED if view.cancelled else TurnState.FAILED
         text = view.result.text if view.result else view.text
         failure = view.error.notice if view.error else None
         self._store.put_turn(
@@ -139,6 +116,6 @@ def _may_read(document: str, turns: Sequence[Turn]) -> bool:
     return any(not turn.documents or document in turn.documents for turn in turns)
 
 
-def _history(before: Sequence[Turn]) -> list[Message]:
+def _history(before: Sequence[Turn]) -> tuple[Message, ...]:
     """Return what was answered before, as the model reads it."""
-    return [message for turn in before if turn.answer for message in turns(turn.answer)]
+    return tuple(message for turn in before if turn.answer for message in turns(turn.answer))

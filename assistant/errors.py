@@ -32,6 +32,7 @@
     │   ├── LibraryBusy
     │   ├── LibraryDamaged
     │   └── WrongEmbedder
+    ├── BrokenInside              a fault of Quipu's own
     └── Cancelled                 the reader stopped it
 
 The text of each is one sentence for the reader that says what to do next.
@@ -336,6 +337,15 @@ class WrongEmbedder(LibraryError):
             f"with {given}: use `--embedder {stored}` or add the documents to another QUIPU_HOME.",
             stored=stored,
             given=given,
+        )
+
+
+class BrokenInside(QuipuError):
+    """A fault of Quipu's own; the log has the traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Something broke inside Quipu: ask again, and report it with what the terminal shows."
         )
 
 

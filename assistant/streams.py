@@ -1,9 +1,18 @@
-"""What long work reports while it runs: progress, text as it is written, and whether to stop."""
+"""Long work as a stream: progress and text while it runs, its result at the end.
 
-from collections.abc import Callable
+Knows no model, no document and no screen.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from queue import SimpleQueue
+from typing import Generic, TypeAlias, TypeVar
+
+R = TypeVar("R")
+E = TypeVar("E")
 
 IsCancelled: TypeAlias = Callable[[], bool]
 
@@ -14,6 +23,8 @@ def never() -> bool:
 
 
 class Step(StrEnum):
+    """What is being done."""
+
     LOADING = "loading"
     MEASURING = "measuring"
     WAITING = "waiting"
@@ -22,17 +33,20 @@ class Step(StrEnum):
     WRITING = "writing"
     TRANSLATING = "translating"
     SUMMARISING = "summarising"
+    EXTRACTING = "extracting"
+    EMBEDDING = "embedding"
+    DOWNLOADING = "downloading"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the assistant is doing; `done` of `total` in tokens or sections, 0 when unknown.
-
-    Who waits is told how many others are served before, as `total`.
+    """How far a step is.
 
     Attributes:
-        note: pages, as "3" or "3–5".
-        seconds_left: None when that cannot be told.
+        done, total: tokens, sections, pages or bytes; 0 when unknown. While waiting, `total` is
+            the number of others that are served first.
+        note: pages, as "3" or "3–5"; while measuring, the model's name.
+        seconds_left: None when that is unknown.
     """
 
     name: Step
@@ -44,7 +58,82 @@ class Progress:
 
 @dataclass(frozen=True)
 class TextDelta:
-    """The next piece of streamed text; `restart` means: forget what was streamed before."""
+    """The next piece of generated text; `restart` discards all pieces before it."""
 
     text: str
     restart: bool = False
+
+
+Event: TypeAlias = Progress | TextDelta
+Events: TypeAlias = Generator[Event, None, R]  # yields events, returns the result
+Work: TypeAlias = Callable[[IsCancelled], Events[R]]
+
+
+class Stream(Generic[R]):
+    """Work that runs while it is iterated; its result is there afterwards.
+
+    for event in stream:      # Progress and TextDelta
+        show(event)
+    use(stream.result)
+    """
+
+    def __init__(self, work: Work[R], cancelled: IsCancelled = never) -> None:
+        """Args:
+        cancelled: stops the work too, beside `cancel`.
+        """
+        self._cancel = threading.Event()
+        self._results: list[R] = []
+        self._events = self._run(work, lambda: self._cancel.is_set() or cancelled())
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._events
+
+    def close(self) -> None:
+        """Leave the work in the middle, in the thread that iterates it."""
+        self._events.close()
+
+    @property
+    def result(self) -> R:
+        """The result; runs what is left of the work.
+
+        Raises:
+            QuipuError: the work failed; `Cancelled` when it was stopped.
+        """
+        for _ in self._events:
+            pass
+        (result,) = self._results
+        return result
+
+    def cancel(self) -> None:
+        """Stop the work as soon as possible, from any thread; iteration raises `Cancelled`."""
+        self._cancel.set()
+
+    def _run(self, work: Work[R], cancelled: IsCancelled) -> Generator[Event, None, None]:
+        self._results.append((yield from work(cancelled)))
+
+
+def with_progress(
+    work: Callable[[IsCancelled, Callable[[E], None]], R], cancelled: IsCancelled
+) -> Generator[E, None, R]:
+    """Run a blocking call in a thread and yield what it reports; return its result.
+
+    Closing the generator cancels the call and waits for its end.
+
+    Args:
+        work: is given whether to stop, and the callback to report to.
+
+    Raises: what the call raises.
+    """
+    reports: SimpleQueue[list[E]] = SimpleQueue()  # empty when the call has ended
+    closed = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(
+            work, lambda: closed.is_set() or cancelled(), lambda report: reports.put([report])
+        )
+        running.add_done_callback(lambda _: reports.put([]))
+        try:
+            while report := reports.get():
+                yield report[0]
+        finally:
+            closed.set()
+        return running.result()

@@ -141,13 +141,13 @@ class Passage:
     """A chunk as the answer to a search: relevance lives here.
 
     Attributes:
-        number: what the model and the reader call it, from 1; 0 before it is packed.
-        score: fused rank score; only comparable within one search.
+        number: of the passage in the prompt, from 1; 0 before it is packed.
+        score: relevance; only comparable within one search. 0 for a passage no search found.
     """
 
     chunk: Chunk
     document: Document
-    score: float
+    score: float = 0.0
     number: int = 0
 
     def goes_on_from(self, before: "Passage") -> bool:
@@ -217,16 +217,16 @@ class PlanReason(StrEnum):
     SLOW = "slow"  # what would suit better takes longer than the reader wants to wait
 
 
-BUDGET_S: Final = 60.0  # to the first word, where the reader does not say
+BUDGET_S: Final = 60.0  # to the first token of an answer, where nobody says otherwise
 
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """What the reader wants of a plan.
+    """How documents shall reach the model.
 
     Attributes:
         mode: None lets the plan decide.
-        budget_s: until the first word; a wish for a mode counts more.
+        budget_s: wanted seconds until the first token; a mode that was asked for counts more.
     """
 
     mode: ContextMode | None = None
@@ -300,20 +300,23 @@ NO_FILTERS: Final = Filters()
 
 @dataclass(frozen=True)
 class Query:
-    """A question as it is searched, with what it is asked of.
+    """A question with all that it is asked with, from the faces to retrieval.
 
     Attributes:
-        asked_in: language of the question.
-        language: of the answer.
-        documents: that the filters take.
+        language: of the answer, as an ISO 639-1 code; "" takes the question's.
+        documents: ids, titles or file names to answer from; none means all.
+        filters: what of these documents is searched.
+        history: the conversation so far, question and reply in turn.
+        asked_in: language of the question; "" when it is not detected yet.
     """
 
     question: str
-    asked_in: str
-    language: str
-    documents: tuple[Document, ...]
-    history: tuple[Message, ...] = ()
+    language: str = ""
+    documents: tuple[str, ...] = ()
     filters: Filters = NO_FILTERS
+    history: tuple[Message, ...] = ()
+    context: ContextOptions = DEFAULT_CONTEXT
+    asked_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -348,6 +351,7 @@ class Answer:
     verified_share: of the sentences, those that a passage supports; from 0 to 1.
     unsupported: the other sentences.
     repaired: what was done because the reply strayed from its language.
+    truncated: the reply reached the token limit, and ends with its last whole sentence.
     """
 
     question: str
@@ -363,6 +367,7 @@ class Answer:
     verified_share: float = 1.0
     unsupported: tuple[str, ...] = ()
     repaired: Repair = Repair.NONE
+    truncated: bool = False
 
 
 @dataclass(frozen=True)

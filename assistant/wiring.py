@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assistant.backends.base import ChatModel, Embedder, Reranker, Throughput
-from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
+from assistant.backends.lazy import LazyEmbedder, LazyReranker
 from assistant.backends.llama.kv_cache import DiskKVCache
+from assistant.backends.llama.model import LoadedLlama
 from assistant.backends.llama.tuning import Tuned, Tunings
 from assistant.errors import ModelError, ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.models.catalogue import ModelRole, load_catalogue
@@ -58,11 +59,11 @@ def disable_repacking() -> None:
 
 def prompt_writer(installed: InstalledModel) -> Callable[[Sequence[Message]], str]:
     """Return how a conversation is written for a model by its own template, for other programs."""
-    from assistant.backends.llama.templates import lay_out
+    from assistant.backends.llama.templates import render
     from assistant.backends.llama.weights import template_of
 
     template = template_of(installed.path)
-    return lambda messages: "".join(piece.text for piece in lay_out(template, messages))
+    return lambda messages: "".join(piece.text for piece in render(template, messages))
 
 
 def open_library(settings: Settings) -> Library:
@@ -94,13 +95,15 @@ def open_workspace(settings: Settings) -> Workspace:
 
 
 def chat_model(settings: Settings) -> ChatModel:
-    """Return the chat model, as `chosen_model` chooses it."""
+    """Return the chat model, as `chosen_model` chooses it; loaded when it is first used."""
+    from assistant.backends.llama.model import LlamaModel
+
     installed = chosen_model(settings, measure())
-    return LazyModel(installed.name, lambda: _load_model(installed, settings))
+    return LlamaModel(installed.name, lambda: _load_model(installed, settings))
 
 
-def snapshots(settings: Settings) -> DiskKVCache:
-    """Return what models kept of the documents they read."""
+def kv_cache(settings: Settings) -> DiskKVCache:
+    """Return the KV cache on disk."""
     return DiskKVCache(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
@@ -142,23 +145,23 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     return found
 
 
-def _load_model(installed: InstalledModel, settings: Settings) -> ChatModel:
-    from assistant.backends.llama.model import LlamaModel
+def _load_model(installed: InstalledModel, settings: Settings) -> "LoadedLlama":
+    from assistant.backends.llama.engine import LlamaEngine
+    from assistant.backends.llama.model import LoadedLlama
 
     window = window_for(installed.entry, measure(), settings.window_tokens, settings.kv)
-    effective = installed.entry.effective_window_tokens or window
+    effective = window if settings.window_tokens else installed.entry.effective_window_tokens
     tuned = tuned_for(installed, settings)
-    return LlamaModel(
+    engine = LlamaEngine(
         installed.path,
-        name=installed.name,
         window_tokens=window,
-        effective_tokens=window if settings.window_tokens else effective,
-        full_context_limit=installed.entry.full_context_limit,
         tuning=tuned.tuning,
-        speeds=tuned.speeds,
         sha256=installed.sha256,
-        snapshots=snapshots(settings),
+        kv_cache=kv_cache(settings),
     )
+    effective = min(effective or window, window)
+    limit = installed.entry.full_context_limit or effective
+    return LoadedLlama(engine, effective, limit, tuned.throughput)
 
 
 def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> Tuned:
@@ -180,10 +183,10 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
     return tuned
 
 
-def speeds_of(installed: InstalledModel, settings: Settings) -> Throughput | None:
-    """Return how fast a chat model is here; None when that was not measured yet."""
+def throughput_of(installed: InstalledModel, settings: Settings) -> Throughput | None:
+    """Return how fast a chat model runs here; None when that was not measured yet."""
     tuned = Tunings(settings.models).load(_facts(installed, settings))
-    return tuned.speeds if tuned else None
+    return tuned.throughput if tuned else None
 
 
 def _facts(installed: InstalledModel, settings: Settings) -> tuple[str, ...]:

@@ -1,49 +1,63 @@
 """What a face works with: the library, the models, an assistant, and work in the background."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol, Self
 
 from assistant.assistant import Assistant
 from assistant.backends.base import ChatModel, Embedder, Reranker
-from assistant.backends.lazy import LazyModel
 from assistant.conversations import Conversations
-from assistant.preparing import Preparer
+from assistant.jobs import Jobs
+from assistant.reports import kinds
 from assistant.reports.base import Reports
-from assistant.reports.comparison import Comparison, ComparisonSpec
-from assistant.reports.summary import Length, Summary, SummarySpec
 from assistant.storage.conversations import ConversationTable
 from assistant.storage.library import Library
-from assistant.storage.reports import ComparisonTable, SummaryTable
-from assistant.streams import IsCancelled, Progress, TextDelta
+from assistant.storage.reports import ReportTable
 from assistant.types import Document
 
 
 class BackgroundWork(Protocol):
-    """Work of one kind that goes on beside."""
+    """Work in the background, such as answers or reports."""
 
     def drop(self, document: str) -> None:
-        """End what reads a document."""
+        """Stop and forget what concerns a document; return once it has stopped."""
         ...
 
     def stop(self) -> None:
-        """Let all of it end as soon as it can."""
+        """Stop all of it as soon as possible."""
         ...
+
+
+class Prefilling:
+    """Documents that are prefilled in the background, one after the other."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self.jobs: Jobs[str, None] = Jobs(workers=1)  # by document id
+
+    def start(self, document_id: str) -> None:
+        """Prefill a document behind those that wait already, unless it is among them."""
+        if document_id not in self.jobs.running:
+            self.jobs.start(document_id, self._assistant.prefill(document_id))
+
+    def drop(self, document: str) -> None:
+        self.jobs.end([document])
+        self.jobs.forget([document])
+
+    def stop(self) -> None:
+        self.jobs.end(self.jobs.running, 0.0)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a face works with: the library, the models, an assistant, and what goes on beside."""
+    """One library with its models; may be used from several threads."""
 
     library: Library
     embedder: Embedder
     model: ChatModel
     assistant: Assistant
-    preparer: Preparer
+    prefilling: Prefilling
     conversations: Conversations
-    summaries: Reports[SummarySpec, Summary]
-    comparisons: Reports[ComparisonSpec, Comparison]
+    reports: Reports
 
     @classmethod
     def of(
@@ -55,48 +69,29 @@ class Workspace:
     ) -> Self:
         """Return the parts with all that is built from them."""
         assistant = Assistant(model, embedder, library, reranker)
+        table = ReportTable(library.database)
         return cls(
-            *(library, embedder, model, assistant),
-            preparer=Preparer(assistant.prepare),
+            library=library,
+            embedder=embedder,
+            model=model,
+            assistant=assistant,
+            prefilling=Prefilling(assistant),
             conversations=Conversations(assistant, ConversationTable(library.database)),
-            summaries=Reports(partial(_summarize, assistant), SummaryTable(library)),
-            comparisons=Reports(partial(_compare, assistant), ComparisonTable(library)),
+            reports=Reports(kinds(), assistant.write, table, library.documents),
         )
 
-    @property
-    def work(self) -> tuple[BackgroundWork, ...]:
-        """What may go on beside."""
-        return (self.preparer, self.conversations, self.summaries, self.comparisons)
-
     def remove(self, document: Document) -> None:
-        """Remove a document and every trace of it, when nobody reads it beside any more."""
-        for each in self.work:
+        """Remove a document and every trace of it, once no work reads it any more."""
+        for each in self._work:
             each.drop(document.id)
         self.library.remove(document)
 
     def stop(self) -> None:
-        """Let all that goes on beside end, and the model go; what was written so far is kept."""
-        for each in self.work:
+        """Stop all work and release the model; what was written so far is kept."""
+        for each in self._work:
             each.stop()
-        if isinstance(self.model, LazyModel):
-            self.model.release()
+        self.model.release()
 
-
-def _summarize(
-    assistant: Assistant, order: SummarySpec, cancelled: IsCancelled
-) -> Iterator[Progress | TextDelta | Summary]:
-    return assistant.summarize(
-        order.document,
-        language=order.language,
-        length=Length(order.length),
-        focus=order.focus,
-        cancelled=cancelled,
-    )
-
-
-def _compare(
-    assistant: Assistant, order: ComparisonSpec, cancelled: IsCancelled
-) -> Iterator[Progress | TextDelta | Comparison]:
-    yield from assistant.compare(
-        order.first, order.second, language=order.language, cancelled=cancelled
-    )
+    @property
+    def _work(self) -> tuple[BackgroundWork, ...]:
+        return (self.prefilling, self.conversations, self.reports)

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from assistant.backends.base import ChatModel
-from assistant.generation.prompts import answerable_messages, question_messages
+from assistant.backends.base import ChatModel, Prompt, collect
+from assistant.generation.judging import ANSWERABLE_ALONE, Judge
+from assistant.generation.prompts import answerable_prompt, ask_prompt, question_messages
 from assistant.reports.questions import QUESTION_TOKENS, read_question
 from assistant.storage.base import Store
-from assistant.types import Document
+from assistant.types import Document, Query
 from evaluation.scoring import holds, plain
 
 PAGE_WORDS: Final = (40, 700)  # fewer say little; more do not fit a small window
 ANSWER_WORDS: Final = 12
-ANSWERABLE_SHARE: Final = 0.5
 Done = Callable[[int, int], None]  # questions written, of how many
 
 
@@ -83,8 +83,8 @@ def _spread(texts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _question(page: dict[str, Any], language: str, model: ChatModel) -> dict[str, Any] | None:
     """Return a question about the page with its answer, unless it is no good."""
-    prompt = model.encode(question_messages(page["text"], language))
-    reply = "".join(model.stream(prompt, limit_tokens=QUESTION_TOKENS))
+    prompt = Prompt.of(question_messages(page["text"], language))
+    reply, _ = collect(model.stream(prompt, limit_tokens=QUESTION_TOKENS))
     found = read_question(reply)
     if found is None:
         return None
@@ -102,8 +102,9 @@ def _question(page: dict[str, Any], language: str, model: ChatModel) -> dict[str
 
 
 def _answerable(question: str, text: str, language: str, model: ChatModel) -> bool:
-    prompt = model.encode(answerable_messages(question, text, language))
-    return model.choose(prompt, ["Yes", "No"]).shares[0] >= ANSWERABLE_SHARE
+    query = Query(question, language)
+    choice = Judge(model).yes(answerable_prompt(ask_prompt(query, text), query))
+    return ANSWERABLE_ALONE.met(choice.probabilities[0])
 
 
 def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from assistant.assistant import Assistant
-from assistant.backends.base import ChatModel, Embedder
+from assistant.backends.base import ChatModel, Embedder, Prompt
 from assistant.generation.citing import without_markers
 from assistant.generation.prompts import closed_book_messages
 from assistant.storage.base import Store
-from assistant.types import Passage
+from assistant.types import Passage, Query
 from evaluation.datasets import Question
 
 CANDIDATES: Final = 40  # passages searched for: twenty documents, some of which hold several
@@ -63,13 +63,13 @@ class Quipu:
 
     def search(self, question: Question, documents: Sequence[str]) -> list[str]:
         return _documents(
-            self._assistant.search(question.question, documents=documents, limit=CANDIDATES)
+            self._assistant.search(
+                Query(question.question, documents=tuple(documents)), limit=CANDIDATES
+            )
         )
 
     def answer(self, question: Question, documents: Sequence[str]) -> SystemReply:
-        answer = self._assistant.answer(
-            question.question, language=question.lang, documents=documents
-        )
+        answer = self._assistant.answer(Query(question.question, question.lang, tuple(documents)))
         return SystemReply(
             text=without_markers(answer.text),
             refused=not answer.answerable,
@@ -130,7 +130,7 @@ class ClosedBook:
 
     def answer(self, question: Question, documents: Sequence[str]) -> SystemReply:
         start = time.perf_counter()
-        prompt = self._model.encode(closed_book_messages(question.question, question.lang))
+        prompt = Prompt.of(closed_book_messages(question.question, question.lang))
         pieces, first = [], 0.0
         for piece in self._model.stream(prompt, limit_tokens=ALONE_TOKENS):
             first = first or time.perf_counter() - start

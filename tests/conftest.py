@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.kv_cache import DiskKVCache
-from assistant.backends.llama.model import LlamaModel
+from assistant.backends.llama.model import LlamaModel, LoadedLlama
 from assistant.backends.llama.tuning import Tuning
 from tests.tiny_llama import NotToBeHad, tiny_llama
 
@@ -42,11 +44,11 @@ def tiny_base_path() -> Path:
 
 
 @pytest.fixture
-def llama(tiny_llama_path: Path) -> Iterator[LlamaModel]:
-    """A fresh model with a window of 4,096 tokens."""
-    model = open_llama(tiny_llama_path)
-    yield model
-    model.close()
+def llama(tiny_llama_path: Path) -> Iterator[LlamaEngine]:
+    """A fresh engine with a window of 4,096 tokens."""
+    engine = open_engine(tiny_llama_path)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +56,7 @@ def tokenizer(tiny_llama_path: Path) -> Iterator[LlamaModel]:
     """A model for tests that only encode and count."""
     model = open_llama(tiny_llama_path, window_tokens=512)
     yield model
-    model.close()
+    model.engine.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,20 +65,24 @@ def count(tokenizer: LlamaModel) -> Callable[[str], int]:
     return tokenizer.count
 
 
-def open_llama(
+def open_engine(
     path: Path,
     *,
     window_tokens: int = 4096,
     sha256: str = "",
-    snapshots: DiskKVCache | None = None,
+    kv_cache: DiskKVCache | None = None,
     tuning: Tuning = TWO_THREADS,
-) -> LlamaModel:
-    return LlamaModel(
-        path,
-        name="tiny",
-        window_tokens=window_tokens,
-        effective_tokens=window_tokens,
-        tuning=tuning,
-        sha256=sha256,
-        snapshots=snapshots,
+) -> LlamaEngine:
+    return LlamaEngine(
+        path, window_tokens=window_tokens, tuning=tuning, sha256=sha256, kv_cache=kv_cache
     )
+
+
+def open_llama(path: Path, *, window_tokens: int = 4096, **options: Any) -> LlamaModel:
+    """Return a model over `open_engine`."""
+
+    def load() -> LoadedLlama:
+        engine = open_engine(path, window_tokens=window_tokens, **options)
+        return LoadedLlama(engine, window_tokens, window_tokens)
+
+    return LlamaModel("tiny", load)

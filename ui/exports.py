@@ -1,16 +1,14 @@
-"""Conversations and summaries as files. Nothing in them is fetched when somebody opens them."""
+"""Conversations and reports as files. Nothing in them is fetched when somebody opens them."""
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-import docx
-
-from assistant.generation.prompts import phrases
-from assistant.reports.comparison import Comparison
-from assistant.reports.summary import Summary, harmless, head, title, with_page
+from assistant.reports.base import Part, ReportKind
+from assistant.reports.markdown import harmless, with_page
 from assistant.storage.base import Conversation, Turn
-from assistant.types import Point
+
+OF_A_PAIR: Final = 2  # from so many points on, an item is a group of its own
 
 
 def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], page: str) -> str:
@@ -29,39 +27,47 @@ def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], pag
     return "\n".join(lines) + "\n"
 
 
-def comparison_markdown(found: Comparison, heads: Sequence[str]) -> str:
-    """Return a comparison with the pages of its points.
+def part_heading(part: Part, words: Callable[..., str]) -> str:
+    """Return the heading of a part of a report; "" when it has none."""
+    if part.word:
+        return words(part.word, count=len(part.items), **part.facts)
+    return part.heading
+
+
+def report_markdown(kind: ReportKind[Any], report: Any, words: Callable[..., str]) -> str:
+    """Return a report as Markdown, with the pages of its points.
 
     Args:
-        heads: over what agrees, what differs, and what only the first and the second say.
+        words: for headings that are a face's own.
     """
-    lines = [f"# {harmless(found.first.title)} / {harmless(found.second.title)}"]
-    for head_, pairs in zip(heads[:2], (found.agree, found.differ), strict=True):
-        lines += ["", f"## {harmless(head_)}"]
-        for pair in pairs:
-            lines += ["", *(f"- {harmless(with_page(p, found.language))}" for p in pair)]
-    for head_, points in zip(heads[2:], (found.only_first, found.only_second), strict=True):
-        lines += ["", f"## {harmless(head_)}", ""]
-        lines += [f"- {harmless(with_page(point, found.language))}" for point in points]
+    language = kind.language(report)
+    lines = [f"# {harmless(kind.full_title(report))}"]
+    for part in kind.outline(report):
+        if heading := part_heading(part, words):
+            lines += ["", f"## {harmless(heading)}"]
+        if part.text:
+            lines += ["", harmless(part.text)]
+        for number, item in enumerate(part.items):
+            if number == 0 or len(item) >= OF_A_PAIR:
+                lines.append("")
+            lines += [f"- {harmless(with_page(point, language))}" for point in item]
     return "\n".join(lines) + "\n"
 
 
-def summary_docx(summary: Summary) -> bytes:
-    """Return a summary as a Word file."""
+def report_docx(kind: ReportKind[Any], report: Any, words: Callable[..., str]) -> bytes:
+    """Return a report as a Word file; see `report_markdown`."""
+    import docx  # takes 0.2 s, which Markdown need not pay
+
     document = docx.Document()
-    document.add_heading(title(summary), 0)
-    language = summary.language
-    _add(document, phrases(language).overview_title, summary.overview, language)
-    if summary.found_nothing:
-        document.add_paragraph(phrases(language).nothing)
-    for section in summary.sections:
-        _add(document, head(section, language), section.points, language)
+    document.add_heading(kind.full_title(report), 0)
+    for part in kind.outline(report):
+        if heading := part_heading(part, words):
+            document.add_heading(heading, 1)
+        if part.text:
+            document.add_paragraph(part.text)
+        for item in part.items:
+            texts = [with_page(point, kind.language(report)) for point in item]
+            document.add_paragraph("\n".join(texts), style="List Bullet")
     out = io.BytesIO()
     document.save(out)
     return out.getvalue()
-
-
-def _add(document: Any, title: str, points: Sequence[Point], language: str) -> None:
-    document.add_heading(title, 1)
-    for point in points:
-        document.add_paragraph(with_page(point, language), style="List Bullet")

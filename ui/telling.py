@@ -85,9 +85,9 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def reading_of_pages(speeds: Throughput) -> float:
+def reading_of_pages(throughput: Throughput) -> float:
     """Return the seconds that it takes to read `PAGES` pages."""
-    return PAGES * PAGE_TOKENS / SECTION_TOKENS * speeds.reading(SECTION_TOKENS)
+    return PAGES * PAGE_TOKENS / SECTION_TOKENS * throughput.prefill_time(SECTION_TOKENS)
 
 
 def pages_from(given: str) -> tuple[int, int] | None:

@@ -1,28 +1,33 @@
-"""Files that were sent to Quipu: kept until they are in the library, then gone. Knows no screen."""
+"""Uploaded files: stored until they are in the library, then deleted. Knows no screen."""
 
 import re
 import time
 import unicodedata
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from assistant.backends.base import Embedder
-from assistant.jobs import Line
-from assistant.streams import IsCancelled
+from assistant.errors import Cancelled
+from assistant.jobs import Jobs
+from assistant.streams import Events, IsCancelled, Progress, Step, Stream, with_progress
 from ingest.indexing import AddingProgress, IndexingWriter, Outcome, add, located, sha256
 
 NAME_BYTES: Final = 180  # in UTF-8; file systems take 255
 SUFFIX_CHARS: Final = 10
+STEPS: Final = {
+    "waiting": Step.WAITING, "reading": Step.EXTRACTING, "embedding": Step.EMBEDDING,
+}  # fmt: skip
 LEFT_S: Final = 86_400.0  # after which a file waits for nobody any more
 
 
 class Uploads:
-    """Takes sent files in, one after the other, beside everything else.
+    """Adds uploaded files in the background, one after the other.
 
     Attributes:
-        line: a key for each file -> how far it is, and what became of it.
+        jobs: a job for each file, by a key of its own.
     """
 
     def __init__(
@@ -41,7 +46,7 @@ class Uploads:
         self._embedder = embedder
         self._language_of = language_of
         self._names: dict[str, str] = {}
-        self.line: Line[AddingProgress, Outcome] = Line(self._take_in)
+        self.jobs: Jobs[str, Outcome] = Jobs(workers=1)
         for left in folder.glob("*.waiting"):  # of a process that ended before their turn came
             if left.stat().st_mtime < time.time() - LEFT_S:  # or of another page at work
                 left.unlink(missing_ok=True)
@@ -52,12 +57,13 @@ class Uploads:
         self._names[key] = file_name(given_name)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._waiting(key).write_bytes(content)
-        self.line.want(key, AddingProgress(Path(self._names[key]), "queued"))
+        self.jobs.start(key, Stream(partial(self._events, key)))
         return key
 
     def cancel(self, key: str) -> None:
-        """Let a file not go in; it is dropped."""
-        self.line.stop(key)
+        """Do not add a file; it is deleted."""
+        if job := self.jobs.last(key):
+            job.cancel()
         self._waiting(key).unlink(missing_ok=True)
 
     def name(self, key: str) -> str:
@@ -66,9 +72,12 @@ class Uploads:
     def _waiting(self, key: str) -> Path:
         return self._folder / f"{key}.waiting"
 
-    def _take_in(
-        self, key: str, report: Callable[[AddingProgress], None], cancelled: IsCancelled
-    ) -> Outcome:
+    def _events(self, key: str, cancelled: IsCancelled) -> Events[Outcome]:
+        if cancelled():
+            raise Cancelled
+        return (yield from with_progress(partial(self._add, key), cancelled))
+
+    def _add(self, key: str, cancelled: IsCancelled, report: Callable[[Progress], None]) -> Outcome:
         waiting = self._waiting(key)
         path = waiting
         try:
@@ -79,7 +88,7 @@ class Uploads:
                 shelf=self._shelf,
                 embedder=self._embedder,
                 language_of=self._language_of,
-                report=report,
+                report=lambda now: report(_progress(now)),
                 cancelled=cancelled,
             )
             return outcome
@@ -94,6 +103,10 @@ class Uploads:
             number += 1
             path = self._folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
         return path
+
+
+def _progress(now: AddingProgress) -> Progress:
+    return Progress(STEPS[now.step], now.pages_done, now.pages_total, "", now.seconds_left)
 
 
 def file_name(given: str) -> str:

@@ -1,89 +1,109 @@
-"""Contracts between the assistant and what it is built from. Small, and no library's types."""
+"""Contracts of the models: chat model, prefix cache, embedder, reranker, and what goes in and out.
+
+Texts go in, never token ids: what tokens are is a matter of each backend. The same contract tests
+run over every chat model (`tests/assistant/backends/contract.py`).
+"""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 from assistant.streams import IsCancelled, never
-from assistant.types import (
-    Matrix,
-    Message,
-    Vector,
-)
+from assistant.types import Matrix, Message, Vector
 
-R = TypeVar("R")
-Tokens: TypeAlias = list[int]
 Count: TypeAlias = Callable[[str], int]  # text -> tokens
-PrefillReport: TypeAlias = Callable[[int, int], None]  # tokens read, tokens to read
+PrefillReport: TypeAlias = Callable[[int, int], None]  # tokens prefilled, tokens to prefill
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """A text that a model reads from the start of its window, and what it then still sees of it.
+    """The beginning of a prompt, prefilled by itself, and the blocks of it that are attended to.
+
+    Blocks that are not visible were prefilled, so that those after them know their content, but
+    the prompt behind the prefix does not attend to them.
 
     Attributes:
-        tokens: all of the text, with whatever stands before it.
-        seen: [start, end) spans of tokens, ascending; the rest is read but hidden afterwards.
-        document_id: whose text it is.
-        note: what a reader is told it is.
+        blocks: consecutive texts of the first message. Each ends with a blank line, except the
+            last one of a prompt; see `ChatModel` for why.
+        visible: indexes of the blocks that the prompt attends to, ascending.
+        document_id: the document whose text it is. The cached KV is removed with the document.
+        note: what it is, for people ("Report, p. 3-9").
     """
 
-    tokens: tuple[int, ...]
-    seen: tuple[tuple[int, int], ...]
+    blocks: tuple[str, ...]
+    visible: tuple[int, ...]
     document_id: str
     note: str = ""
 
     @property
-    def seen_tokens(self) -> int:
-        return sum(end - start for start, end in self.seen)
+    def text(self) -> str:
+        """The visible text."""
+        return "".join(self.blocks[index] for index in self.visible)
 
 
 @dataclass(frozen=True)
-class PrefillState:
-    """How much a model read of a document for later questions.
+class Prompt:
+    """What a chat model is asked.
 
     Attributes:
-        tokens: of its body as this model reads it.
+        messages: may start with a system message and end with the user's. The assistant's turn is
+            opened behind them.
+        prefixes: text that stands before the text of the first message, in this order.
+        reply_start: text that the assistant's turn begins with.
+        grammar: GBNF that the reply obeys, with the rule `root`; "" for any reply.
     """
 
-    tokens_read: int
-    tokens: int
+    messages: tuple[Message, ...]
+    prefixes: tuple[Prefix, ...] = ()
+    reply_start: str = ""
+    grammar: str = ""
+
+    @classmethod
+    def of(cls, messages: Sequence[Message], *, reply_start: str = "") -> "Prompt":
+        """Return the prompt of a list of messages."""
+        return cls(tuple(messages), reply_start=reply_start)
 
     @property
-    def share(self) -> float:
-        return self.tokens_read / self.tokens
+    def flat(self) -> "Prompt":
+        """The same text without prefixes, for backends that keep no KV cache."""
+        if not self.prefixes:
+            return self
+        first = self.messages[0]
+        text = "".join(prefix.text for prefix in self.prefixes) + first.text
+        messages = (replace(first, text=text), *self.messages[1:])
+        return replace(self, messages=messages, prefixes=())
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Seconds a token: so many with an empty cache, and more for each token before it.
+    """Seconds a token takes: a part for an empty context, and more for each token before it.
 
     Attributes:
-        read_s: of one token among many that are read at once.
-        read_deeper_s: more for each token that stands before it.
-        write_s: of one token that is written.
-        write_deeper_s: more for each token that stands before it.
-        restore_s: of one token that was read before and is put back.
+        prefill_s: of one token of a long prompt.
+        prefill_deeper_s: added for each token of context.
+        decode_s: of one token that is generated.
+        decode_deeper_s: added for each token of context.
+        restore_s: of one token whose KV is loaded from the cache.
     """
 
-    read_s: float
-    read_deeper_s: float
-    write_s: float
-    write_deeper_s: float
+    prefill_s: float
+    prefill_deeper_s: float
+    decode_s: float
+    decode_deeper_s: float
     restore_s: float = 0.0
 
-    def reading(self, tokens: int, *, depth: int = 0) -> float:
-        """Return the seconds to read so many tokens behind `depth` others."""
-        return tokens * (self.read_s + self.read_deeper_s * (depth + tokens / 2))
+    def prefill_time(self, tokens: int, *, depth: int = 0) -> float:
+        """Return the seconds to prefill so many tokens behind `depth` others."""
+        return tokens * (self.prefill_s + self.prefill_deeper_s * (depth + tokens / 2))
 
-    def writing(self, tokens: int, *, depth: int = 0) -> float:
-        """Return the seconds to write so many tokens behind `depth` others."""
-        return tokens * (self.write_s + self.write_deeper_s * (depth + tokens / 2))
+    def decode_time(self, tokens: int, *, depth: int = 0) -> float:
+        """Return the seconds to generate so many tokens behind `depth` others."""
+        return tokens * (self.decode_s + self.decode_deeper_s * (depth + tokens / 2))
 
-    def readable(self, seconds: float) -> int:
-        """Return how many tokens are read in that time, from an empty cache on."""
-        half, flat = self.read_deeper_s / 2, self.read_s
+    def prefill_tokens(self, seconds: float) -> int:
+        """Return how many tokens are prefilled in that time, from an empty context on."""
+        half, flat = self.prefill_deeper_s / 2, self.prefill_s
         if half <= 0:
             return int(seconds / flat)
         return int((sqrt(flat * flat + 4 * half * seconds) - flat) / (2 * half))
@@ -91,11 +111,11 @@ class Throughput:
 
 @dataclass(frozen=True)
 class CachedPrefix:
-    """A text that a model read and that is kept on disk.
+    """KV of a prefix on disk.
 
     Attributes:
-        model: fingerprint of the model and of how it read.
-        note: what a reader is told it is.
+        model: fingerprint of the weights, the template and the settings that decide the KV.
+        note: what it is, for people.
         used_at: seconds since 1970.
     """
 
@@ -109,7 +129,12 @@ class CachedPrefix:
 
 @dataclass(frozen=True)
 class Generation:
-    """What one run of the model cost; times in seconds."""
+    """What one call of a model cost; times in seconds.
+
+    Attributes:
+        cached_tokens: of the prompt, those whose KV was there already.
+        stopped_by_limit: the reply reached the token limit before its end.
+    """
 
     prompt_tokens: int
     cached_tokens: int
@@ -121,113 +146,156 @@ class Generation:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a model chose; `shares` add up to one, in the order of the options."""
+    """How likely a reply begins with each option.
 
-    shares: tuple[float, ...]
+    Attributes:
+        probabilities: in the order of the options; they add up to one.
+    """
+
+    probabilities: tuple[float, ...]
     cost: Generation
 
 
-class ChatModel(Protocol):
-    """A chat model with its own tokenizer and window."""
+def collect(stream: Generator[str, None, Generation]) -> tuple[str, Generation]:
+    """Return the whole text of a model's stream, and what it cost."""
+    text = ""
+    while True:
+        try:
+            text += next(stream)
+        except StopIteration as end:
+            return text, end.value
 
-    @property
-    def name(self) -> str: ...
 
-    @property
-    def window_tokens(self) -> int:
-        """Tokens of prompt and answer together that the open context holds."""
+class PrefixCache(Protocol):
+    """KV state of prefixes that outlives a prompt and the process. A backend may have none."""
+
+    def tokens(self, prefix: Prefix) -> int:
+        """Return the length of all blocks, visible or not."""
         ...
 
-    @property
-    def effective_tokens(self) -> int:
-        """Tokens up to which the model still reads well; at most `window_tokens`."""
+    def visible_tokens(self, prefix: Prefix) -> int:
+        """Return the length of the blocks that a prompt attends to."""
         ...
 
-    @property
-    def full_context_limit(self) -> int:
-        """Tokens of a whole text from which it answers as well as from passages of it."""
+    def holds(self, prefix: Prefix) -> bool:
+        """Tell whether the whole prefix is cached, whichever of its blocks are visible."""
         ...
 
-    @property
-    def speeds(self) -> Throughput | None:
-        """How fast it reads and writes here; None when that was not measured."""
-        ...
-
-    def tokens(self, text: str) -> Tokens:
-        """Return the tokens of `text` as content, without special tokens."""
-        ...
-
-    def count(self, text: str) -> int:
-        """Return how many tokens `text` is as content."""
-        ...
-
-    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
-        """Return the prompt. No message's text can become a control token.
-
-        Args:
-            messages: may end with the user's; the assistant's turn is opened after it.
-            reply_start: text the assistant's turn begins with.
-        """
-        ...
-
-    def encode_apart(
-        self, messages: Sequence[Message], *, reply_start: str = ""
-    ) -> tuple[Tokens, Tokens]:
-        """Return the prompt as `encode` does, cut where the text of the first message ends."""
-        ...
-
-    def has_read(self, reading: Prefix) -> bool:
-        """Tell whether `stream` would find this text read."""
-        ...
-
-    def read(
+    def prefill(
         self,
-        reading: Prefix,
+        prefix: Prefix,
         *,
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> bool:
-        """Read a text for later; return whether it could be kept.
+        """Prefill all blocks and cache them; return whether they could be stored.
 
-        Raises: as `stream`.
+        Raises: as `ChatModel.stream`. What was prefilled until then is kept for the next call.
         """
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts as the model does."""
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of a text as content of a message."""
+        ...
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        """Return the number of tokens that the model attends to, template included."""
+        ...
+
+
+class ChatModel(TokenCounter, Protocol):
+    """A chat model with its own tokenizer, template and context window.
+
+    Texts never become control tokens, wherever in a message they stand. Counts of texts that end
+    with a blank line add up: no token crosses a blank line, so that the KV of one block can be
+    used without its neighbours. A backend that has a `prefix_cache` must keep this rule.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of the model; known without loading it."""
+        ...
+
+    @property
+    def window_tokens(self) -> int:
+        """The largest context window: prompt and reply together."""
+        ...
+
+    @property
+    def effective_tokens(self) -> int:
+        """The context length up to which it answers well; at most `window_tokens`."""
+        ...
+
+    @property
+    def full_context_limit(self) -> int:
+        """The length up to which a whole text serves as well as passages retrieved from it."""
+        ...
+
+    @property
+    def throughput(self) -> Throughput | None:
+        """How fast it runs on this machine; None when that was not measured."""
+        ...
+
+    @property
+    def exact_counts(self) -> bool:
+        """Whether `count` and `count_prompt` are exact and not estimates."""
+        ...
+
+    @property
+    def prefix_cache(self) -> PrefixCache | None:
+        """The cache of prefixes; None when the backend has none."""
+        ...
+
+    def load(self) -> None:
+        """Load the weights; returns at once when they are loaded.
+
+        Raises:
+            ModelError: they cannot be loaded.
+        """
+        ...
+
+    def release(self) -> None:
+        """Free the memory once no call is running; the next call loads again."""
         ...
 
     def stream(
         self,
-        prompt: Tokens,
+        prompt: Prompt,
         *,
         limit_tokens: int,
-        readings: Sequence[Prefix] = (),
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
-        """Yield the reply piece by piece, greedily; return what it cost.
+        """Yield the reply in pieces, decoded greedily; return what it cost.
 
         Args:
-            readings: what stands before the prompt, each read by itself; see `encode_apart`.
+            limit_tokens: of the reply.
 
         Raises:
             ContextOverflow: prompt and limit exceed the window.
-            assistant.errors.Cancelled: `cancelled` said so.
+            UnusableModel: the chat template or the grammar is broken.
+            Cancelled: `cancelled` returned True.
         """
         ...
 
-    def choose(
+    def probabilities(
         self,
-        prompt: Tokens,
+        prompt: Prompt,
         options: Sequence[str],
         *,
-        readings: Sequence[Prefix] = (),
-        ahead: Tokens | None = None,
+        next_prompt: Prompt | None = None,
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
-        """Return how likely the reply begins with each option.
+        """Return how likely the reply begins with each of the options.
 
         Args:
-            ahead: a prompt that is likely to come next, on the same readings. Where it begins as
-                this one does, it may be read along, in hardly more time.
+            next_prompt: a prompt that will probably be streamed next. A hint: a backend may
+                prefill it in the same pass where both begin alike, or ignore it.
 
         Raises: as `stream`.
         """
@@ -242,7 +310,7 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Names weights and prefixes; vectors of different fingerprints must not mix."""
+        """Identifies weights and prefixes; vectors of different fingerprints must not mix."""
         ...
 
     @property
@@ -252,13 +320,17 @@ class Embedder(Protocol):
         """Return the tokens of each text, without special tokens."""
         ...
 
-    def embed_passages(self, texts: Sequence[str]) -> Matrix: ...
+    def embed_passages(self, texts: Sequence[str]) -> Matrix:
+        """Return the vectors of texts to be found, (n, dim)."""
+        ...
 
-    def embed_queries(self, texts: Sequence[str]) -> Matrix: ...
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        """Return the vectors of questions, (n, dim)."""
+        ...
 
 
 class Reranker(Protocol):
-    """Says how well texts answer a question, having read each with the question."""
+    """Scores how well texts answer a question, reading each together with the question."""
 
     @property
     def name(self) -> str: ...

@@ -1,4 +1,4 @@
-"""A model and an embedder that keep their contracts without weights: for tests of logic."""
+"""A chat model and an embedder that keep their contracts without weights: for tests of logic."""
 
 import re
 import zlib
@@ -6,22 +6,33 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from assistant.backends.base import Choice, Generation, PrefillReport, Prefix, Throughput, Tokens
+from assistant.backends.base import (
+    Choice,
+    Generation,
+    PrefillReport,
+    Prefix,
+    PrefixCache,
+    Prompt,
+    Throughput,
+)
 from assistant.errors import Cancelled, ContextOverflow
 from assistant.streams import IsCancelled, never
 from assistant.types import Matrix, Message
+
+TEMPLATE_TOKENS = 4  # around a message
 
 
 class ScriptedModel:
     """Says what it is told to say, word by word; a token is a word or a mark.
 
     Attributes:
-        asked: the messages of every prompt that was answered, in order.
-        seen: the readings that stood before every prompt that was answered, in order.
+        prompts: every prompt that was answered, in order.
 
     Args of the constructor:
         knows: whether it prefers the first of the options it is given to choose from.
     """
+
+    exact_counts = True
 
     def __init__(
         self,
@@ -30,62 +41,53 @@ class ScriptedModel:
         window_tokens: int = 8192,
         name: str = "scripted",
         knows: bool = True,
-        speeds: Throughput | None = None,
+        throughput: Throughput | None = None,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages: reply
-        self._window = window_tokens
-        self._name = name
         self._knows = knows
-        self._speeds = speeds
-        self.asked: list[list[Message]] = []
-        self.seen: list[tuple[Prefix, ...]] = []
-        self._read: set[tuple[int, ...]] = set()
-        self._encoded: list[Message] = []
+        self.name = name
+        self.window_tokens = window_tokens
+        self.effective_tokens = window_tokens
+        self.full_context_limit = window_tokens // 4
+        self.throughput = throughput
+        self.prompts: list[Prompt] = []
+        self._cached: set[tuple[str, ...]] = set()
 
     @property
-    def name(self) -> str:
-        return self._name
+    def asked(self) -> list[list[Message]]:
+        """The messages of every prompt, without the text of prefixes."""
+        return [list(prompt.messages) for prompt in self.prompts]
 
     @property
-    def window_tokens(self) -> int:
-        return self._window
+    def prefix_cache(self) -> PrefixCache | None:
+        return self
 
-    @property
-    def effective_tokens(self) -> int:
-        return self._window
+    def load(self) -> None:
+        """Nothing to load."""
 
-    @property
-    def full_context_limit(self) -> int:
-        return self._window // 4
-
-    @property
-    def speeds(self) -> Throughput | None:
-        return self._speeds
-
-    def tokens(self, text: str) -> Tokens:
-        return [zlib.crc32(word.encode()) for word in _words(text)]
+    def release(self) -> None:
+        """Nothing to free."""
 
     def count(self, text: str) -> int:
         return len(_words(text))
 
-    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
-        self._encoded = list(messages)
-        text = " ".join([*(message.text for message in messages), reply_start])
-        return self.tokens(text)
+    def count_prompt(self, prompt: Prompt) -> int:
+        texts = [message.text for message in prompt.flat.messages]
+        template = TEMPLATE_TOKENS * (len(texts) + 1)
+        return template + sum(map(self.count, [*texts, prompt.reply_start]))
 
-    def encode_apart(
-        self, messages: Sequence[Message], *, reply_start: str = ""
-    ) -> tuple[Tokens, Tokens]:
-        tokens = self.encode(messages, reply_start=reply_start)
-        first = self.count(messages[0].text)
-        return tokens[:first], tokens[first:]
+    def tokens(self, prefix: Prefix) -> int:
+        return sum(map(self.count, prefix.blocks))
 
-    def has_read(self, reading: Prefix) -> bool:
-        return reading.tokens in self._read
+    def visible_tokens(self, prefix: Prefix) -> int:
+        return self.count(prefix.text)
 
-    def read(
+    def holds(self, prefix: Prefix) -> bool:
+        return prefix.blocks in self._cached
+
+    def prefill(
         self,
-        reading: Prefix,
+        prefix: Prefix,
         *,
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
@@ -93,56 +95,57 @@ class ScriptedModel:
         if cancelled():
             raise Cancelled
         if report:
-            report(len(reading.tokens), len(reading.tokens))
-        self._read.add(reading.tokens)
+            report(self.tokens(prefix), self.tokens(prefix))
+        self._cached.add(prefix.blocks)
         return True
 
     def stream(
         self,
-        prompt: Tokens,
+        prompt: Prompt,
         *,
         limit_tokens: int,
-        readings: Sequence[Prefix] = (),
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
-        if len(prompt) + limit_tokens > self._window:
-            raise ContextOverflow(len(prompt) + limit_tokens, self._window)
-        self._note(readings)
-        if report:
-            report(len(prompt), len(prompt))
-        pieces = re.findall(r"\s*\S+", self._reply(self.asked[-1]))[:limit_tokens]
-        for piece in pieces:
+        tokens = self._begin(prompt, limit_tokens, cancelled, report)
+        words = re.findall(r"\s*\S+", self._reply(prompt.flat.messages))
+        for piece in words[:limit_tokens]:
             if cancelled():
                 raise Cancelled
             yield piece
-        return Generation(len(prompt), 0, len(pieces), 0.01, 0.01)
+        written = min(len(words), limit_tokens)
+        return Generation(tokens, 0, written, 0.01, 0.01, len(words) > limit_tokens)
 
-    def choose(
+    def probabilities(
         self,
-        prompt: Tokens,
+        prompt: Prompt,
         options: Sequence[str],
         *,
-        readings: Sequence[Prefix] = (),
-        ahead: Tokens | None = None,
+        next_prompt: Prompt | None = None,
         cancelled: IsCancelled = never,
         report: PrefillReport | None = None,
     ) -> Choice:
-        if len(prompt) > self._window:
-            raise ContextOverflow(len(prompt), self._window)
-        if cancelled():
-            raise Cancelled
-        self._note(readings)
-        if report:
-            report(len(prompt), len(prompt))
+        tokens = self._begin(prompt, 0, cancelled, report)
         others = 0.1 / max(1, len(options) - 1)
         chosen = 0 if self._knows else len(options) - 1
-        shares = tuple(0.9 if i == chosen else others for i in range(len(options)))
-        return Choice(shares, Generation(len(prompt), 0, 0, 0.01, 0.0))
+        found = tuple(0.9 if i == chosen else others for i in range(len(options)))
+        return Choice(found, Generation(tokens, 0, 0, 0.01, 0.0))
 
-    def _note(self, readings: Sequence[Prefix]) -> None:
-        self.asked.append(self._encoded)
-        self.seen.append(tuple(readings))
+    def _begin(
+        self, prompt: Prompt, limit: int, cancelled: IsCancelled, report: PrefillReport | None
+    ) -> int:
+        """Note a prompt; return its tokens."""
+        tokens = self.count_prompt(prompt)
+        if tokens + limit > self.window_tokens:
+            raise ContextOverflow(tokens + limit, self.window_tokens)
+        if cancelled():
+            raise Cancelled
+        for prefix in prompt.prefixes:
+            self._cached.add(prefix.blocks)
+        self.prompts.append(prompt)
+        if report:
+            report(tokens, tokens)
+        return tokens
 
 
 class HashEmbedder:

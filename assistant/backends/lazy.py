@@ -1,27 +1,19 @@
 """Backends that load on first use, so that a command pays only for what it needs."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from assistant.backends.base import (
-    ChatModel,
-    Choice,
     Embedder,
-    Generation,
-    PrefillReport,
-    Prefix,
     Reranker,
-    Throughput,
-    Tokens,
 )
-from assistant.streams import IsCancelled, never
-from assistant.types import Matrix, Message, Vector
+from assistant.types import Matrix, Vector
 
 T = TypeVar("T")
 
 
-class _Once(Generic[T]):
+class Once(Generic[T]):
     """Calls a loader once, whichever thread comes first."""
 
     def __init__(self, load: Callable[[], T]) -> None:
@@ -41,107 +33,13 @@ class _Once(Generic[T]):
             self._loaded.clear()
 
 
-class LazyModel:
-    """A `ChatModel` that is loaded when it is first asked for more than its name."""
-
-    def __init__(self, name: str, load: Callable[[], ChatModel]) -> None:
-        self._name = name
-        self._model = _Once(load)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def release(self) -> None:
-        """Free the memory as soon as nobody works with it."""
-        self._model.forget()
-
-    @property
-    def window_tokens(self) -> int:
-        return self._model.get().window_tokens
-
-    @property
-    def effective_tokens(self) -> int:
-        return self._model.get().effective_tokens
-
-    @property
-    def full_context_limit(self) -> int:
-        return self._model.get().full_context_limit
-
-    @property
-    def speeds(self) -> Throughput | None:
-        return self._model.get().speeds
-
-    def tokens(self, text: str) -> Tokens:
-        return self._model.get().tokens(text)
-
-    def count(self, text: str) -> int:
-        return self._model.get().count(text)
-
-    def encode(self, messages: Sequence[Message], *, reply_start: str = "") -> Tokens:
-        return self._model.get().encode(messages, reply_start=reply_start)
-
-    def encode_apart(
-        self, messages: Sequence[Message], *, reply_start: str = ""
-    ) -> tuple[Tokens, Tokens]:
-        return self._model.get().encode_apart(messages, reply_start=reply_start)
-
-    def has_read(self, reading: Prefix) -> bool:
-        return self._model.get().has_read(reading)
-
-    def read(
-        self,
-        reading: Prefix,
-        *,
-        cancelled: IsCancelled = never,
-        report: PrefillReport | None = None,
-    ) -> bool:
-        return self._model.get().read(reading, cancelled=cancelled, report=report)
-
-    def stream(
-        self,
-        prompt: Tokens,
-        *,
-        limit_tokens: int,
-        readings: Sequence[Prefix] = (),
-        cancelled: IsCancelled = never,
-        report: PrefillReport | None = None,
-    ) -> Generator[str, None, Generation]:
-        return self._model.get().stream(
-            prompt,
-            limit_tokens=limit_tokens,
-            readings=readings,
-            cancelled=cancelled,
-            report=report,
-        )
-
-    def choose(
-        self,
-        prompt: Tokens,
-        options: Sequence[str],
-        *,
-        readings: Sequence[Prefix] = (),
-        ahead: Tokens | None = None,
-        cancelled: IsCancelled = never,
-        report: PrefillReport | None = None,
-    ) -> Choice:
-        return self._model.get().choose(
-            prompt,
-            options,
-            readings=readings,
-            ahead=ahead,
-            cancelled=cancelled,
-            report=report,
-        )
-
-
 class LazyEmbedder:
     """An `Embedder` that is loaded when there is something to embed or count."""
 
     def __init__(self, name: str, fingerprint: str, load: Callable[[], Embedder]) -> None:
         self._name = name
         self._fingerprint = fingerprint
-        self._embedder = _Once(load)
+        self._embedder = Once(load)
         self._last: tuple[str, Matrix] | None = None  # a question is looked at more than once
 
     @property
@@ -176,7 +74,7 @@ class LazyReranker:
 
     def __init__(self, name: str, load: Callable[[], Reranker]) -> None:
         self._name = name
-        self._reranker = _Once(load)
+        self._reranker = Once(load)
 
     @property
     def name(self) -> str:

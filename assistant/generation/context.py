@@ -1,28 +1,37 @@
-"""Question to what is laid before the model: the whole text, passages of it, or notes on it.
+"""From a question to the context it is answered from: the whole text, passages, or notes.
 
-Decides by what fits, by what the question is about and by how long it would take. Knows neither
-what is asked of the model nor what becomes of its reply.
+Decides by what fits, by what the question is about and by how long it takes. Knows neither what is
+judged of the passages nor what becomes of the reply.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.backends.base import ChatModel, Embedder, Reranker
 from assistant.errors import ContextOverflow
-from assistant.generation.budget import Limits, PackedContext, noted, pack
+from assistant.generation.budget import (
+    Limits,
+    PackedContext,
+    Selection,
+    estimate,
+    fitting_notes,
+    numbered,
+    plan,
+    select,
+)
 from assistant.generation.key_points import TOKENS_PER_POINT, KeyPoints
 from assistant.generation.overviews import Overviews
 from assistant.generation.prefix import Prefixes
-from assistant.generation.prompts import chunk_text, note_text
+from assistant.generation.prompts import ask_prompt, chunk_text, note_text, passages_text
 from assistant.generation.sections import Section, page_range
 from assistant.retrieval.search import Retriever, passages_of
 from assistant.storage.base import Store
-from assistant.streams import IsCancelled, Progress, Step
+from assistant.streams import Events, IsCancelled, Progress, Step
 from assistant.types import (
     Chunk,
     ContextMode,
-    ContextOptions,
+    ContextPlan,
     Document,
     Passage,
     PlanReason,
@@ -30,182 +39,235 @@ from assistant.types import (
     Query,
 )
 
-PASSAGE_TOKENS: Final = 330  # of one that is searched for, about
+PASSAGE_TOKENS: Final = 330  # of one that is retrieved, about
 NOTES_A_SECTION: Final = 3  # those of a summary of medium length
 WORD_TOKENS: Final = 1.1  # of a word at the least, in the languages with spaces
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A question with the documents that its filters take, and what it may cost."""
+
+    query: Query
+    documents: tuple[Document, ...]
+    limits: Limits
+
+    @property
+    def mode(self) -> ContextMode | None:
+        return self.query.context.mode
+
+    def is_slow(self, plan: ContextPlan) -> bool:
+        return (plan.predicted_s or 0.0) > self.query.context.budget_s
+
+
 class ContextBuilder:
-    """Plans what a question is answered from, and gathers it."""
+    """Plans what a question is answered from, and builds the prompt."""
 
     def __init__(
         self,
         model: ChatModel,
         embedder: Embedder,
         store: Store,
-        reader: Prefixes,
+        prefixes: Prefixes,
         reranker: Reranker | None,
     ) -> None:
         self._model = model
-        self._embedder = embedder
         self._store = store
-        self._reader = reader
+        self._prefixes = prefixes
+        self._key_points = KeyPoints(model, store, embedder.embed_queries, prefixes)
         self._retriever = Retriever(store, embedder, reranker)
         self._overviews = Overviews(embedder)
 
-    def open(self) -> None:
-        """Load what planning needs, which the first plan would load otherwise."""
+    def load(self) -> None:
+        """Load what planning needs; the first plan would do it otherwise."""
         self._store.open()
-        _ = self._overviews.examples
+        self._overviews.load()
 
-    def plan(self, asked: Query, wish: ContextOptions) -> PackedContext:
-        """Return the plan with what it lays before the model; notes that it wants may be missing.
+    def plan(self, query: Query, documents: Sequence[Document]) -> PackedContext:
+        """Return the plan and its prompt; with a plan of notes, these may not be written yet.
 
         Raises:
-            ContextOverflow: what is wished for, or even one passage, does not fit.
+            ContextOverflow: the mode that was asked for, or even one passage, does not fit.
         """
-        limits = Limits.of(self._model.effective_tokens, self._model.speeds, wish.budget_s)
-        match wish.mode or self._mode(asked):
+        model = self._model
+        limits = Limits.of(model.effective_tokens, model.throughput, query.context.budget_s)
+        asked = _Request(query, tuple(documents), limits)
+        match asked.mode or self._suitable_mode(asked):
             case ContextMode.WHOLE:
-                return self._whole(asked, limits, wish)
+                return self._whole(asked)
             case ContextMode.HIERARCHICAL:
-                return self._hierarchical(asked, limits, wish)
+                return self._hierarchical(asked)
             case ContextMode.PACKED:
-                reason = PlanReason.ASKED if wish.mode else PlanReason.DETAIL
-                return self._packed(asked, self._search(asked, limits), limits, reason)
+                reason = PlanReason.ASKED if asked.mode else PlanReason.DETAIL
+                return self._packed(asked, self._retrieved(asked), reason)
 
-    def search(self, asked: Query, limit: int) -> list[Passage]:
+    def search(self, query: Query, documents: Sequence[Document], limit: int) -> list[Passage]:
         """Return at most so many passages, best first."""
         return self._retriever.retrieve(
-            *(asked.question, asked.asked_in),
-            limit=limit,
-            documents=asked.documents,
-            filters=asked.filters,
+            query.question, query.asked_in, limit=limit, documents=documents, filters=query.filters
         )
 
-    def gather(
-        self, packing: PackedContext, asked: Query, notes: KeyPoints, cancelled: IsCancelled
-    ) -> Generator[Progress, None, PackedContext]:
-        """Yield stages while missing notes are taken; return the packing with all it wants."""
-        if packing.plan.mode is not ContextMode.HIERARCHICAL:
-            return packing
-        sections = self._sections(asked)
-        points: list[tuple[Document, Section, tuple[Point, ...]]] = []
+    def complete(
+        self,
+        packed: PackedContext,
+        query: Query,
+        documents: Sequence[Document],
+        cancelled: IsCancelled,
+    ) -> Events[PackedContext]:
+        """Yield progress while missing notes are written; return the context with all of them."""
+        if packed.plan.mode is not ContextMode.HIERARCHICAL:
+            return packed
+        sections = self._sections(query, documents)
+        found: list[tuple[Document, Section, tuple[Point, ...]]] = []
         for number, (document, section) in enumerate(sections):
-            yield Progress(Step.SUMMARISING, number, len(sections), page_range(section.pages))
-            taken = notes.take(document, section, NOTES_A_SECTION, cancelled)
-            points.append((document, section, taken))
-        texts = [note_text(document, section.title, found) for document, section, found in points]
-        cited = [
-            Passage(chunk, document, score=1.0)
-            for document, section, found in points
-            for chunk in section.chunks
-            if any(p.citation and _within(chunk, p.citation.char_start) for p in found)
-        ]
-        return noted(packing, texts, cited, self._model.count)
+            pages = page_range(section.pages)
+            yield Progress(Step.SUMMARISING, number, len(sections), pages)
+            points = self._key_points.of_section(document, section, NOTES_A_SECTION, cancelled)
+            found.append((document, section, points))
+        return self._noted(packed, query, found)
 
-    def _mode(self, asked: Query) -> ContextMode:
+    def _noted(
+        self,
+        packed: PackedContext,
+        query: Query,
+        found: Sequence[tuple[Document, Section, tuple[Point, ...]]],
+    ) -> PackedContext:
+        """Return the context with its notes, and the chunks that these stand on."""
+        notes = [note_text(document, section.title, points) for document, section, points in found]
+        text = fitting_notes(packed.plan, notes, self._model)
+        cited = [
+            Passage(chunk, document)
+            for document, section, points in found
+            for chunk in section.chunks
+            if any(p.citation and _within(chunk, p.citation.char_start) for p in points)
+        ]
+        selection = Selection(numbered(cited), packed.prompt.messages[1:-1])
+        made = self._context(query, selection, text)
+        plan = replace(
+            made.plan,
+            mode=ContextMode.HIERARCHICAL,
+            reason=packed.plan.reason,
+            page_tokens=(),
+            predicted_s=packed.plan.predicted_s,
+        )
+        return replace(made, plan=plan)
+
+    def _suitable_mode(self, asked: _Request) -> ContextMode:
         """Return the mode that suits the question best, however long it takes."""
-        if self._text_tokens(asked, self._model.full_context_limit) is not None:
+        if self._fits(asked, self._model.full_context_limit):
             return ContextMode.WHOLE
-        if self._overviews.asked_for(asked.question):
+        if self._overviews.is_overview_question(asked.query.question):
             return ContextMode.HIERARCHICAL
         return ContextMode.PACKED
 
-    def _whole(self, asked: Query, limits: Limits, wish: ContextOptions) -> PackedContext:
+    def _whole(self, asked: _Request) -> PackedContext:
         every = self._every(asked)
-        room = replace(limits, passages=limits.window, fresh=limits.window)
-        packing = self._packed(
-            asked, every, room, PlanReason.ASKED if wish.mode else PlanReason.FITS
-        )
-        plan = packing.plan
-        if wish.mode and plan.pages_left_out:
+        window = asked.limits.window
+        roomy = replace(asked, limits=Limits(window, passages=window, fresh=window))
+        packed = self._packed(roomy, every, PlanReason.ASKED if asked.mode else PlanReason.FITS)
+        plan = packed.plan
+        if asked.mode and plan.pages_left_out:
             tokens = sum(self._model.count(chunk_text(p.chunk)) for p in every)
             others = sum(plan.ledger.values()) - plan.ledger["documents"]
-            raise ContextOverflow(tokens + others, limits.window)
-        if not wish.mode and (plan.pages_left_out or _slow(packing, wish)):
-            found = self._search(asked, limits)
+            raise ContextOverflow(tokens + others, window)
+        if not asked.mode and (plan.pages_left_out or asked.is_slow(plan)):
             reason = PlanReason.DETAIL if plan.pages_left_out else PlanReason.SLOW
-            return self._packed(asked, found, limits, reason)
-        return replace(packing, plan=replace(plan, mode=ContextMode.WHOLE))
+            return self._packed(asked, self._retrieved(asked), reason)
+        return replace(packed, plan=replace(plan, mode=ContextMode.WHOLE))
 
-    def _hierarchical(self, asked: Query, limits: Limits, wish: ContextOptions) -> PackedContext:
-        """Return a plan without its notes, or one of the beginnings of sections."""
-        reason = PlanReason.ASKED if wish.mode else PlanReason.OVERVIEW
-        empty = pack(
-            *(asked.question, asked.language, [], asked.history),
-            count=self._model.count,
-            limits=limits,
-        )
-        sections = self._sections(asked)
+    def _hierarchical(self, asked: _Request) -> PackedContext:
+        """Return a plan of notes, or passages from the beginnings of sections."""
+        sections = self._sections(asked.query, asked.documents)
+        empty = self._packed(asked, [], PlanReason.ASKED if asked.mode else PlanReason.OVERVIEW)
         tokens = len(sections) * NOTES_A_SECTION * TOKENS_PER_POINT
-        ledger = {**empty.plan.ledger, "documents": tokens}
-        plan = replace(empty.plan, mode=ContextMode.HIERARCHICAL, reason=reason, ledger=ledger)
-        planned = replace(empty, plan=plan).timed(self._model.speeds, self._model.count)
-        planned = planned.later(self._notes_s(sections))
-        fits = sum(ledger.values()) <= limits.window
-        if wish.mode or (fits and not _slow(planned, wish)):
-            return planned
-        first = [Passage(section.chunks[0], document, 1.0) for document, section in sections]
-        return self._packed(
-            asked, spread(first), limits, PlanReason.SLOW if fits else PlanReason.OVERVIEW
-        )
+        throughput = self._model.throughput
+        plan = estimate(empty.plan, tokens, self._notes_s(sections), throughput)
+        fits = sum(plan.ledger.values()) <= asked.limits.window
+        if asked.mode or (fits and not asked.is_slow(plan)):
+            return replace(empty, plan=plan)
+        first = [Passage(section.chunks[0], document) for document, section in sections]
+        reason = PlanReason.SLOW if fits else PlanReason.OVERVIEW
+        return self._packed(asked, spread(first), reason)
 
     def _packed(
-        self, asked: Query, found: Sequence[Passage], limits: Limits, reason: PlanReason
+        self, asked: _Request, found: Sequence[Passage], reason: PlanReason
     ) -> PackedContext:
-        _, fresh = self._reader.recall(found)
-        packing = pack(
-            *(asked.question, asked.language, found, asked.history),
-            count=self._model.count,
-            limits=limits,
-            kept=[passage for passage in found if passage not in fresh],
+        """Return the context of the best passages that fit."""
+        _, fresh = self._prefixes.cached(found)
+        selection = select(
+            asked.query,
+            found,
+            counter=self._model,
+            limits=asked.limits,
+            cached=[passage for passage in found if passage not in fresh],
         )
-        packing = replace(packing, plan=replace(packing.plan, reason=reason))
-        recalled = packing.recalled(*self._reader.recall(packing.passages), self._model.count)
-        return recalled.timed(self._model.speeds, self._model.count)
+        made = self._context(asked.query, selection)
+        return replace(made, plan=replace(made.plan, reason=reason))
 
-    def _search(self, asked: Query, limits: Limits) -> list[Passage]:
-        return self.search(asked, max(1, round(limits.passages / PASSAGE_TOKENS)))
+    def _context(self, query: Query, selection: Selection, notes: str = "") -> PackedContext:
+        """Return the prompt of a selection with its exact plan.
 
-    def _every(self, asked: Query) -> list[Passage]:
-        return passages_of(self._store, asked.documents, asked.filters)
+        Args:
+            notes: in the place of the passages, which are then only there to be cited.
+        """
+        prefixes, fresh = ([], []) if notes else self._prefixes.cached(selection.passages)
+        text = notes or passages_text(fresh)
+        prompt = ask_prompt(query, text, selection.history, prefixes)
+        made = plan(
+            query,
+            prompt,
+            selection,
+            counter=self._model,
+            cache=self._model.prefix_cache,
+            throughput=self._model.throughput,
+            window=self._model.effective_tokens,
+            text=text,
+        )
+        return PackedContext(made, prompt, selection.passages)
 
-    def _text_tokens(self, asked: Query, most: int) -> int | None:
-        """Return the tokens of all text, or None when they are more than that."""
+    def _retrieved(self, asked: _Request) -> list[Passage]:
+        limit = max(1, round(asked.limits.passages / PASSAGE_TOKENS))
+        return self.search(asked.query, asked.documents, limit)
+
+    def _every(self, asked: _Request) -> list[Passage]:
+        return passages_of(self._store, asked.documents, asked.query.filters)
+
+    def _fits(self, asked: _Request, limit_tokens: int) -> bool:
+        """Tell whether all text of the documents has at most so many tokens."""
         words = sum(document.word_count for document in asked.documents)
-        if asked.filters.pages is None and words * WORD_TOKENS > most:
-            return None
+        if asked.query.filters.pages is None and words * WORD_TOKENS > limit_tokens:
+            return False
         tokens = sum(self._model.count(chunk_text(p.chunk)) for p in self._every(asked))
-        return tokens if tokens <= most else None
+        return tokens <= limit_tokens
 
-    def _sections(self, asked: Query) -> list[tuple[Document, Section]]:
+    def _sections(
+        self, query: Query, documents: Sequence[Document]
+    ) -> list[tuple[Document, Section]]:
         return [
             (document, section)
-            for document in asked.documents
-            for section in self._reader.sections(document)
-            if any(map(asked.filters.takes_chunk, section.chunks))
+            for document in documents
+            for section in self._prefixes.sections(document)
+            if any(map(query.filters.takes_chunk, section.chunks))
         ]
 
     def _notes_s(self, sections: Sequence[tuple[Document, Section]]) -> float:
-        """Return the seconds that it takes to write the notes that are missing."""
-        speeds = self._model.speeds
-        if speeds is None:
+        """Return the seconds that the missing notes take."""
+        throughput = self._model.throughput
+        if throughput is None:
             return 0.0
         seconds = 0.0
-        notes = KeyPoints(self._model, self._store, self._embedder.embed_queries, self._reader)
         for document, section in sections:
-            if not notes.taken(document, section, NOTES_A_SECTION):
-                (reading,) = notes.see(document, section)
-                read = self._model.has_read(reading)
-                depth = len(reading.tokens)
-                seconds += 0.0 if read else speeds.reading(depth)
-                seconds += speeds.writing(NOTES_A_SECTION * TOKENS_PER_POINT, depth=depth)
+            if not self._key_points.are_cached(document, section, NOTES_A_SECTION):
+                (prefix,) = self._key_points.showing(document, section)
+                depth = self._prefixes.tokens(prefix)
+                if not self._prefixes.holds(prefix):
+                    seconds += throughput.prefill_time(depth)
+                seconds += throughput.decode_time(NOTES_A_SECTION * TOKENS_PER_POINT, depth=depth)
         return seconds
 
 
 def spread(passages: Sequence[Passage]) -> list[Passage]:
-    """Return the first and the last, then the middle of all that lies between two before it."""
+    """Return the first and the last, then the middle of each gap between two before it."""
     gaps = [(0, len(passages) - 1)]
     order = sorted({0, len(passages) - 1}) if passages else []
     while gaps:
@@ -215,10 +277,6 @@ def spread(passages: Sequence[Passage]) -> list[Passage]:
             order.append(middle)
             gaps += [(start, middle), (middle, end)]
     return [passages[place] for place in order]
-
-
-def _slow(packing: PackedContext, wish: ContextOptions) -> bool:
-    return (packing.plan.predicted_s or 0.0) > wish.budget_s
 
 
 def _within(chunk: Chunk, start: int) -> bool:

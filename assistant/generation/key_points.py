@@ -1,26 +1,25 @@
-"""What a document says, in points: taken section by section, each with the sentence it stands on.
+"""The key points of a document: section by section, each with the sentence it stands on.
 
-Points are kept with the document under the exact words that asked for them, so that nothing is
-read or written twice. Knows neither summaries nor questions.
+Points are cached with the document under the exact words that asked for them, so that nothing is
+prefilled or written twice. Knows neither summaries nor questions.
 """
 
 import json
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from assistant.backends.base import ChatModel, Generation, Prefix
+from assistant.backends.base import ChatModel, Prefix, Prompt
 from assistant.generation.citing import Citer, Embed, without_markers
+from assistant.generation.judging import POINT_ON_TOPIC, TEXT_ON_TOPIC, Judge
 from assistant.generation.prefix import Prefixes
 from assistant.generation.prompts import (
     FIRST_POINT,
     about_messages,
-    chunk_text,
     concern_messages,
-    reading_text,
-    section_head,
+    section_blocks,
     summary_messages,
     translation_messages,
 )
@@ -30,100 +29,66 @@ from assistant.storage.base import Store
 from assistant.streams import IsCancelled
 from assistant.types import Chunk, Citation, Document, Message, Passage, Point
 
-VERSION: Final = "6"  # of the prompts: kept points of another version are not used
+VERSION: Final = "6"  # of the prompts: cached points of another version are not used
 TOKENS_PER_POINT: Final = 70
-ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the subject
+ASKED_MORE: Final = 1  # asked for one point alone, small models write what they know of the topic
 LEAST_KEPT: Final = 0.4  # of a text, when its last half sentence is dropped
-ABOUT_SHARE: Final = 0.5  # of yes against no: others say 0.2 to 0.5, points about it 0.6 to 0.85
 ITEM: Final = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
 
 
 class KeyPoints:
-    """Takes notes on documents, and knows those that were taken.
+    """Has a model write key points, and knows those that are cached.
 
     Attributes:
         written: texts that were written since this was made, and not only looked up.
     """
 
-    def __init__(self, model: ChatModel, store: Store, embed: Embed, reader: Prefixes) -> None:
+    def __init__(self, model: ChatModel, store: Store, embed: Embed, prefixes: Prefixes) -> None:
         self._model = model
         self._store = store
         self._embed = embed
-        self._reader = reader
+        self._prefixes = prefixes
+        self._judge = Judge(model)
         self._translator = Translator(model)
         self.written = 0
 
-    def see(self, document: Document, section: Section) -> list[Prefix]:
-        """Return the whole section as the model reads it."""
-        return self._reader.see(_passages(document, section.chunks))
+    def showing(self, document: Document, section: Section) -> list[Prefix]:
+        """Return the prefixes that show a whole section."""
+        return self._prefixes.showing(_passages(document, section.chunks))
 
-    def taken(self, document: Document, section: Section, points: int) -> bool:
-        """Tell whether so many points of the section are there."""
+    def are_cached(self, document: Document, section: Section, points: int) -> bool:
+        """Tell whether so many points of the section are cached."""
         key = self._key(_asking(document, section, points))
         return self._store.kept(document.id, key) is not None
 
-    def take(
+    def of_section(
         self,
         document: Document,
         section: Section,
         points: int,
         cancelled: IsCancelled,
-        focus: str = "",
+        topic: str = "",
     ) -> tuple[Point, ...]:
         """Return so many points of a section, in the document's language.
 
         Args:
-            focus: what they keep to; the section is then some chunks of the document, in order.
+            topic: what the points are restricted to; the section is then some chunks of the
+                document, in order.
         """
-        messages = _asking(document, section, points, focus)
-        read = self._recall(document, section) if focus else self.see(document, section)
-        taken = self.points(document, section.chunks, messages, points, cancelled, read)
-        if not focus:
-            return taken
-        about = [point for point in taken if self._is_about(document, point, focus, cancelled)]
-        return tuple(about)
+        messages = _asking(document, section, points, topic)
+        shown = self._cached(document, section) if topic else self.showing(document, section)
+        found = self.points(document, section.chunks, messages, points, cancelled, shown)
+        if not topic:
+            return found
+        return tuple(point for point in found if self._is_about(document, point, topic, cancelled))
 
-    def concern(
-        self, document: Document, section: Section, focus: str, cancelled: IsCancelled
-    ) -> float:
-        """Return how likely some chunks are about something, as the model says: from 0 to 1."""
-        messages = concern_messages(_text(document, section), focus)
-        return self._yes(document, messages, cancelled, self._recall(document, section))
-
-    def _is_about(
-        self, document: Document, point: Point, focus: str, cancelled: IsCancelled
+    def is_on_topic(
+        self, document: Document, section: Section, topic: str, cancelled: IsCancelled
     ) -> bool:
-        """Tell whether a point stands in the document and is about the focus."""
-        if not (point.citation and point.citation.supported):
-            return False
-        messages = about_messages(point.text, focus)
-        return self._yes(document, messages, cancelled) >= ABOUT_SHARE
-
-    def _yes(
-        self,
-        document: Document,
-        messages: Sequence[Message],
-        cancelled: IsCancelled,
-        read: Sequence[Prefix] = (),
-    ) -> float:
-        """Return how likely the model says yes, kept as `points` are."""
-
-        def asked() -> str:
-            before, after = self._model.encode_apart(messages)
-            choice = self._model.choose(
-                after if read else before + after,
-                ["Yes", "No"],
-                readings=read,
-                cancelled=cancelled,
-            )
-            return str(choice.shares[0])
-
-        return float(self._kept(document, messages, asked))
-
-    def _recall(self, document: Document, section: Section) -> list[Prefix]:
-        """Return chunks as the model read them; none when some of them were not read yet."""
-        readings, fresh = self._reader.recall(_passages(document, section.chunks))
-        return [] if fresh else readings
+        """Tell whether the model says that some chunks are about a topic."""
+        messages = concern_messages(_text(document, section), topic)
+        shown = self._cached(document, section)
+        return TEXT_ON_TOPIC.met(self._yes(document, messages, cancelled, shown))
 
     def points(
         self,
@@ -132,120 +97,139 @@ class KeyPoints:
         messages: Sequence[Message],
         points: int,
         cancelled: IsCancelled,
-        read: Sequence[Prefix] = (),
+        prefixes: Sequence[Prefix] = (),
     ) -> tuple[Point, ...]:
         """Return what the model writes, each point with the sentence of the chunks it stands on.
 
         Args:
-            read: the first of the messages as it is read; none when it is read as it stands.
+            prefixes: hold the text of the first message; none when it is prefilled as it stands.
         """
 
         def written() -> str:
-            reply = whole_sentences(self._list(messages, points, cancelled, read))
+            reply = whole_sentences(self._list(_prompt(messages, prefixes), points, cancelled))
             citer = Citer(_passages(document, chunks), self._embed)
             made = [Point(text, citer.cite(text)) for text in _statements(reply)[:points]]
             return json.dumps([asdict(point) for point in made])
 
-        return _loaded(self._kept(document, messages, written), document)
+        return _loaded(self._through_cache(document, messages, written), document)
 
     def translated(
         self, document: Document, text: str, language: str, cancelled: IsCancelled
     ) -> str:
-        """Return a text about a document in another language."""
+        """Return a text about a document in another language, cached with the document."""
 
         def written() -> str:
             return self._translator.translate(text, language, cancelled=cancelled)[0]
 
-        return self._kept(document, translation_messages(text, language), written)
+        return self._through_cache(document, translation_messages(text, language), written)
 
-    def _kept(
+    def _is_about(
+        self, document: Document, point: Point, topic: str, cancelled: IsCancelled
+    ) -> bool:
+        """Tell whether a point is supported by the document and about the topic."""
+        if not (point.citation and point.citation.supported):
+            return False
+        messages = about_messages(point.text, topic)
+        return POINT_ON_TOPIC.met(self._yes(document, messages, cancelled))
+
+    def _yes(
+        self,
+        document: Document,
+        messages: Sequence[Message],
+        cancelled: IsCancelled,
+        prefixes: Sequence[Prefix] = (),
+    ) -> float:
+        """Return the probability of yes, cached as `points` are."""
+
+        def judged() -> str:
+            choice = self._judge.yes(_prompt(messages, prefixes), cancelled=cancelled)
+            return str(choice.probabilities[0])
+
+        return float(self._through_cache(document, messages, judged))
+
+    def _cached(self, document: Document, section: Section) -> list[Prefix]:
+        """Return prefixes that show the chunks; none when the KV of some is not cached."""
+        prefixes, fresh = self._prefixes.cached(_passages(document, section.chunks))
+        return [] if fresh else prefixes
+
+    def _through_cache(
         self, document: Document, messages: Sequence[Message], write: Callable[[], str]
     ) -> str:
-        """Return what was kept for the same messages, or what is written now."""
+        """Return what is cached for the same messages, or what is written now."""
         key = self._key(messages)
-        if (kept := self._store.kept(document.id, key)) is not None:
-            return kept
+        if (cached := self._store.kept(document.id, key)) is not None:
+            return cached
         text = write()
         self._store.keep(document.id, key, text)
         self.written += 1
         return text
 
-    def _list(
-        self,
-        messages: Sequence[Message],
-        points: int,
-        cancelled: IsCancelled,
-        read: Sequence[Prefix],
-    ) -> str:
+    def _list(self, prompt: Prompt, points: int, cancelled: IsCancelled) -> str:
         """Return a numbered list of at most so many points, and stop at the next."""
         beyond = re.compile(rf"\n\s*{points + 1}[.)]\s")
         text = FIRST_POINT
-        for piece in self._stream(messages, text, points * TOKENS_PER_POINT, cancelled, read):
+        stream = self._model.stream(
+            replace(prompt, reply_start=text),
+            limit_tokens=points * TOKENS_PER_POINT,
+            cancelled=cancelled,
+        )
+        for piece in stream:
             text += piece
             if beyond.search(text):
                 break
         return text
 
-    def _stream(
-        self,
-        messages: Sequence[Message],
-        start: str,
-        limit_tokens: int,
-        cancelled: IsCancelled,
-        read: Sequence[Prefix] = (),
-    ) -> Generator[str, None, Generation]:
-        before, after = self._model.encode_apart(messages, reply_start=start)
-        return self._model.stream(
-            after if read else before + after,
-            limit_tokens=limit_tokens,
-            readings=read,
-            cancelled=cancelled,
-        )
-
     def _key(self, messages: Sequence[Message]) -> str:
         said = "\x00".join(message.text for message in messages)
         digest = sha256(f"{VERSION}\x00{said}".encode()).hexdigest()
-        return f"summary:{self._model.name}:{digest}"
+        return f"summary:{self._model.name}:{digest}"  # of all texts: old libraries have these
 
 
-def _asking(document: Document, section: Section, points: int, focus: str = "") -> list[Message]:
+def _prompt(messages: Sequence[Message], prefixes: Sequence[Prefix]) -> Prompt:
+    """Return the prompt of the messages; prefixes take the place of the first text."""
+    if not prefixes:
+        return Prompt.of(messages)
+    first = replace(messages[0], text="")
+    return Prompt((first, *messages[1:]), tuple(prefixes))
+
+
+def _asking(document: Document, section: Section, points: int, topic: str = "") -> list[Message]:
     text = _text(document, section)
-    return summary_messages(text, document.language, points=points + ASKED_MORE, focus=focus)
+    return summary_messages(text, document.language, points=points + ASKED_MORE, focus=topic)
 
 
 def _passages(document: Document, chunks: Sequence[Chunk]) -> list[Passage]:
-    return [Passage(chunk, document, score=0.0) for chunk in chunks]
+    return [Passage(chunk, document) for chunk in chunks]
 
 
 def _text(document: Document, section: Section) -> str:
-    """Return the section as `KeyPoints.see` lays it before the model, in words."""
-    head = section_head(document, section.title)
-    return reading_text(head, [chunk_text(chunk) for chunk in section.chunks])
+    """Return the section as prefixes hold it, in words."""
+    return "".join(section_blocks(document, section.title, section.chunks))
 
 
 def _statements(reply: str) -> list[str]:
     """Return the items of a reply, without their numbers, marks and introductions."""
-    lines = [_plain(line) for line in reply.split("\n")]
+    lines = [_unmarked(line) for line in reply.split("\n")]
     return list(dict.fromkeys(line for line in lines if line and not line.endswith(":")))
 
 
-def _plain(text: str) -> str:
+def _unmarked(text: str) -> str:
     return without_markers(ITEM.sub("", text)).replace("**", "").strip()
 
 
-def _loaded(kept: str, document: Document) -> tuple[Point, ...]:
-    """Return kept points; the document may have been renamed since."""
+def _loaded(cached: str, document: Document) -> tuple[Point, ...]:
+    """Return cached points; the document may have been renamed since."""
     return tuple(
-        Point(value["text"], _citation(value["citation"], document)) for value in json.loads(kept)
+        Point(value["text"], _citation(value["citation"], document)) for value in json.loads(cached)
     )
 
 
-def _citation(kept: Mapping[str, Any] | None, document: Document) -> Citation | None:
-    return Citation(**{**kept, "document": document.title}) if kept else None
+def _citation(cached: Mapping[str, Any] | None, document: Document) -> Citation | None:
+    return Citation(**{**cached, "document": document.title}) if cached else None
 
 
 def whole_sentences(text: str) -> str:
-    """Return the text up to its last full sentence, when the limit cut one off."""
+    """Return the text up to its last whole sentence, when the limit cut one off."""
     text = text.strip()
     end = max(text.rfind(mark) for mark in ".!?।。…")
     return text[: end + 1] if end > len(text) * LEAST_KEPT else text

@@ -81,7 +81,11 @@ class Overviews:
         """Vectors of the examples, (n, dim)."""
         return self._embedder.embed_queries(EXAMPLES)
 
-    def asked_for(self, question: str) -> bool:
+    def load(self) -> None:
+        """Embed the examples, which the first question would do otherwise."""
+        _ = self.examples
+
+    def is_overview_question(self, question: str) -> bool:
         """Tell whether the question is about the whole: near to an example, and without figures."""
         near = self.examples @ self._embedder.embed_queries([question])[0]  # (n, dim) @ (dim,)
         return float(near.max()) >= NEAR and not numbers_of(question)

@@ -7,13 +7,14 @@ of the documents, then the conversation, then the question with the language ins
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
+from assistant.backends.base import Prefix, Prompt
 from assistant.languages.detection import name_of
-from assistant.types import Chunk, Document, Message, Passage, Point, Role
+from assistant.types import Chunk, Document, Message, Passage, Point, Query, Role
 
 RULES: Final = """\
 You answer questions about documents from numbered passages.
@@ -236,9 +237,16 @@ def chunk_text(chunk: Chunk) -> str:
     return f"({where}{heading})\n{chunk.text.strip()}\n\n"
 
 
-def reading_text(head: str, chunks: Sequence[str]) -> str:
-    """Return what a model reads of a section: rules, head and chunks, each as given above."""
-    return "".join([RULES, "\n\n", head, *chunks])
+def section_blocks(document: Document, title: str, chunks: Sequence[Chunk]) -> tuple[str, ...]:
+    """Return a section as the blocks of a prefix: rules, head, and each chunk.
+
+    Each ends with a blank line, which no token crosses.
+    """
+    return (
+        f"{RULES}\n\n",
+        section_head(document, title),
+        *(chunk_text(chunk) for chunk in chunks),
+    )
 
 
 def note_text(document: Document, title: str, points: Sequence[Point]) -> str:
@@ -252,25 +260,30 @@ def question_text(question: str, language: str) -> str:
     return _asking(question, language, phrases(language).answer)
 
 
-def ask_messages(
-    question: str, text: str, language: str, history: Sequence[Message] = ()
-) -> list[Message]:
-    """Return the conversation that asks the model for an answer.
+def ask_prompt(
+    query: Query, text: str, history: Sequence[Message] = (), prefixes: Sequence[Prefix] = ()
+) -> Prompt:
+    """Return the prompt that asks for an answer.
 
     Args:
         text: passages of the documents, or notes on them.
+        prefixes: sections whose KV is cached, of which the first begins with the rules.
     """
-    return _conversation(text, history, question_text(question, language))
+    system = text if prefixes else f"{RULES}\n\n{text}"
+    asked = question_text(query.question, query.language)
+    messages = (Message(Role.SYSTEM, system), *history, Message(Role.USER, asked))
+    return Prompt(messages, tuple(prefixes))
 
 
-def answerable_messages(
-    question: str, text: str, language: str, history: Sequence[Message] = ()
-) -> list[Message]:
-    """Return the conversation that asks whether the text holds the answer, yes or no.
+def answerable_prompt(ask: Prompt, query: Query) -> Prompt:
+    """Return the prompt that asks whether the documents state the answer, yes or no.
 
-    It is that of `ask_messages` up to the end of the question, so that all this is read once.
+    Args:
+        ask: the prompt that asks for the answer. Both are alike up to the end of the question, so
+            that the documents are prefilled once.
     """
-    return _conversation(text, history, _asking(question, language, ANSWERABLE))
+    asked = _asking(query.question, query.language, ANSWERABLE)
+    return replace(ask, messages=(*ask.messages[:-1], Message(Role.USER, asked)))
 
 
 def closed_book_messages(question: str, language: str) -> list[Message]:
@@ -286,10 +299,6 @@ def question_messages(text: str, language: str) -> list[Message]:
         "from the text. Two lines, nothing else:\nQuestion: …?\nAnswer: …"
     )
     return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), Message(Role.USER, order)]
-
-
-def _conversation(text: str, history: Sequence[Message], asked: str) -> list[Message]:
-    return [Message(Role.SYSTEM, f"{RULES}\n\n{text}"), *history, Message(Role.USER, asked)]
 
 
 def _asking(question: str, language: str, order: str) -> str:

@@ -1,24 +1,23 @@
-"""Two documents side by side: in what they agree, in what they differ, what only one of them says.
+"""Two documents compared: points in common, differences, and what only one of them says.
 
-Points are taken of both, and those that mean nearly the same are held against each other: their
-figures are compared here, and whether they say the same is asked of the model. Knows no screen.
+Key points of both are paired by meaning; figures are compared here, and whether two points say the
+same is asked of the model. Knows no screen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from assistant.backends.base import ChatModel, Embedder
+from assistant.backends.base import Prompt
 from assistant.generation.citing import numbers_of
-from assistant.generation.key_points import KeyPoints
-from assistant.generation.prefix import Prefixes
+from assistant.generation.judging import SAME_STATEMENT, Judge
 from assistant.generation.prompts import same_messages
-from assistant.generation.sections import Section, page_range
-from assistant.queueing import Ticket
+from assistant.generation.sections import page_range
+from assistant.reports.base import Part, ReportKind, ReportSpec, Tools
 from assistant.retrieval.centering import LanguageCentering
-from assistant.streams import Progress, Step
+from assistant.streams import Events, Progress, Step
 from assistant.types import Document, Matrix, Point
 
 POINTS_A_SECTION: Final = 6  # those of a long summary
@@ -26,20 +25,6 @@ NEAR: Final = 0.55  # between the sample documents, points about different thing
 FIGURE_BONUS: Final = 0.15  # for a figure that both have: 131,072 is rarely about two things
 FIGURE_DIGITS: Final = 3
 CENTRED_SHARE: Final = 0.7
-SAME_SHARE: Final = 0.5  # of yes against no
-
-
-@dataclass(frozen=True)
-class ComparisonSpec:
-    """What a comparison is written for: the ids of two documents, and a language."""
-
-    first: str
-    second: str
-    language: str
-
-    @property
-    def documents(self) -> tuple[str, ...]:
-        return (self.first, self.second)
 
 
 @dataclass(frozen=True)
@@ -49,7 +34,7 @@ class Comparison:
     Attributes:
         agree: pairs of points, one of each document, that say the same.
         differ: pairs that are about the same and do not say the same.
-        only_first, only_second: points to which the other has none.
+        only_first, only_second: points that have no counterpart.
     """
 
     first: Document
@@ -61,116 +46,133 @@ class Comparison:
     only_second: tuple[Point, ...]
     model: str
 
-    @property
-    def order(self) -> ComparisonSpec:
-        return ComparisonSpec(self.first.id, self.second.id, self.language)
+
+def write(tools: Tools, documents: tuple[Document, ...], spec: ReportSpec) -> Events[Comparison]:
+    """Yield progress, and return the comparison; others who wait go between two sections."""
+    first, second = documents
+    found = yield from _supported_points(tools, documents)
+    yield from tools.ticket.turn()
+    yield Progress(Step.WRITING)
+    ours, theirs = (_Side(document, found[document.id]) for document in documents)
+    pairs = _pairs(tools, ours, theirs)
+    same = [_say_the_same(tools, ours.points[i], theirs.points[j]) for i, j in pairs]
+    yield Progress(Step.TRANSLATING)
+    told = [side.in_language(spec.language, tools) for side in (ours, theirs)]
+    matched = [(told[0][i], told[1][j]) for i, j in pairs]
+    return Comparison(
+        first=first,
+        second=second,
+        language=spec.language,
+        agree=tuple(pair for pair, yes in zip(matched, same, strict=True) if yes),
+        differ=tuple(pair for pair, yes in zip(matched, same, strict=True) if not yes),
+        only_first=_without(told[0], {i for i, _ in pairs}),
+        only_second=_without(told[1], {j for _, j in pairs}),
+        model=tools.model.name,
+    )
 
 
-class Comparer:
-    """One comparison in the making."""
-
-    def __init__(
-        self,
-        model: ChatModel,
-        embedder: Embedder,
-        reader: Prefixes,
-        notes: KeyPoints,
-        ticket: Ticket,
-    ) -> None:
-        self._model = model
-        self._embedder = embedder
-        self._centring = LanguageCentering(embedder)
-        self._reader = reader
-        self._notes = notes
-        self._ticket = ticket
-
-    def compare(
-        self, first: Document, second: Document, language: str
-    ) -> Iterator[Progress | Comparison]:
-        """Yield stages, and last the comparison; others who wait go between two sections."""
-        sections = [(d, s) for d in (first, second) for s in self._reader.sections(d)]
-        taken: dict[str, list[Point]] = {first.id: [], second.id: []}
-        for number, (document, section) in enumerate(sections):
-            yield from self._ticket.turn()
-            yield self._stage(number, len(sections), section)
-            points = self._notes.take(document, section, POINTS_A_SECTION, self._ticket.cancelled)
-            taken[document.id] += [p for p in points if p.citation and p.citation.supported]
-            self._ticket.pass_on()
-        yield from self._ticket.turn()
-        yield Progress(Step.WRITING)
-        ours, theirs = taken[first.id], taken[second.id]
-        pairs = self._pairs(ours, theirs, first, second)
-        same = [self._say_the_same(ours[i], theirs[j], first, second) for i, j in pairs]
-        yield Progress(Step.TRANSLATING)
-
-        def told(points: Sequence[Point], document: Document) -> tuple[Point, ...]:
-            return tuple(self._told(point, document, language) for point in points)
-
-        left = told(ours, first), told(theirs, second)
-        matched = [(left[0][i], left[1][j]) for i, j in pairs]
-        alone = (
-            tuple(p for i, p in enumerate(left[0]) if i not in {i for i, _ in pairs}),
-            tuple(p for j, p in enumerate(left[1]) if j not in {j for _, j in pairs}),
-        )
-        yield Comparison(
-            first=first,
-            second=second,
-            language=language,
-            agree=tuple(pair for pair, yes in zip(matched, same, strict=True) if yes),
-            differ=tuple(pair for pair, yes in zip(matched, same, strict=True) if not yes),
-            only_first=alone[0],
-            only_second=alone[1],
-            model=self._model.name,
-        )
-
-    def _stage(self, done: int, total: int, section: Section) -> Progress:
-        return Progress(Step.SUMMARISING, done, total, page_range(section.pages))
-
-    def _pairs(
-        self, ours: Sequence[Point], theirs: Sequence[Point], first: Document, second: Document
-    ) -> list[tuple[int, int]]:
-        """Return which points are about the same: each is the nearest to the other, and near."""
-        if not ours or not theirs:
-            return []
-        near = self._nearness(ours, theirs, first, second)  # (n, m)
-        best = near.argmax(axis=1)
-        return [
-            (i, int(j))
-            for i, j in enumerate(best)
-            if near[:, j].argmax() == i and near[i, j] >= NEAR
-        ]
-
-    def _nearness(
-        self, ours: Sequence[Point], theirs: Sequence[Point], first: Document, second: Document
-    ) -> Matrix:
-        """Return how near all pairs are, (n, m): cosines without most of the languages' places."""
-        queries = self._embedder.embed_queries([point.text for point in ours])
-        passages = self._embedder.embed_passages([point.text for point in theirs])
-        cosines = [
-            self._centring.compare(
-                query, passages, first.language, second.language, share=CENTRED_SHARE
+def outline(found: Comparison) -> tuple[Part, ...]:
+    """Return what is common, what differs, and what only the first and the second say."""
+    alone = [(found.first, found.only_first), (found.second, found.only_second)]
+    return (
+        Part(word="comparison.agree", items=found.agree),
+        Part(word="comparison.differ", items=found.differ),
+        *(
+            Part(
+                word="comparison.only",
+                facts={"title": document.title},
+                items=tuple((point,) for point in points),
             )
-            for query in queries
-        ]
-        bonus = [[FIGURE_BONUS * _share_a_figure(one, other) for other in theirs] for one in ours]
-        return np.stack(cosines) + np.array(bonus, np.float32)
+            for document, points in alone
+        ),
+    )
 
-    def _say_the_same(self, one: Point, other: Point, first: Document, second: Document) -> bool:
-        """Tell whether two points agree: neither has a figure that contradicts the other's."""
-        ours, theirs = numbers_of(one.text), numbers_of(other.text)
-        if ours and theirs and not ours & theirs:
-            return False
-        messages = same_messages(one.text, other.text)
-        choice = self._model.choose(
-            self._model.encode(messages), ["Yes", "No"], cancelled=self._ticket.cancelled
+
+KIND: Final = ReportKind(
+    name="comparison",
+    command="compare",
+    document_fields=("first", "second"),
+    result=Comparison,
+    write=write,
+    outline=outline,
+    position=2,
+)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two documents, with its supported points."""
+
+    document: Document
+    points: tuple[Point, ...]
+
+    def in_language(self, language: str, tools: Tools) -> tuple[Point, ...]:
+        """Return the points translated where the document is in another language."""
+        if self.document.language == language:
+            return self.points
+        return tuple(
+            Point(
+                tools.key_points.translated(self.document, point.text, language, tools.cancelled),
+                point.citation,
+            )
+            for point in self.points
         )
-        return choice.shares[0] >= SAME_SHARE
 
-    def _told(self, point: Point, document: Document, language: str) -> Point:
-        if document.language == language:
-            return point
-        text = self._notes.translated(document, point.text, language, self._ticket.cancelled)
-        return Point(text, point.citation)
+
+def _supported_points(
+    tools: Tools, documents: Sequence[Document]
+) -> Events[dict[str, tuple[Point, ...]]]:
+    """Yield progress while points are written; return those of each document by its id."""
+    sections = [(d, s) for d in documents for s in tools.prefixes.sections(d)]
+    found: dict[str, list[Point]] = {document.id: [] for document in documents}
+    for number, (document, section) in enumerate(sections):
+        yield from tools.ticket.turn()
+        yield Progress(Step.SUMMARISING, number, len(sections), page_range(section.pages))
+        points = tools.key_points.of_section(document, section, POINTS_A_SECTION, tools.cancelled)
+        found[document.id] += [p for p in points if p.citation and p.citation.supported]
+        tools.ticket.pass_on()
+    return {document_id: tuple(points) for document_id, points in found.items()}
+
+
+def _pairs(tools: Tools, ours: _Side, theirs: _Side) -> list[tuple[int, int]]:
+    """Return which points are about the same: each is the nearest to the other, and near."""
+    if not ours.points or not theirs.points:
+        return []
+    near = _nearness(tools, ours, theirs)  # (n, m)
+    best = near.argmax(axis=1)
+    return [
+        (i, int(j)) for i, j in enumerate(best) if near[:, j].argmax() == i and near[i, j] >= NEAR
+    ]
+
+
+def _nearness(tools: Tools, ours: _Side, theirs: _Side) -> Matrix:
+    """Return how near all pairs are, (n, m): cosines without most of the language bias."""
+    queries = tools.embedder.embed_queries([point.text for point in ours.points])
+    passages = tools.embedder.embed_passages([point.text for point in theirs.points])
+    languages = (ours.document.language, theirs.document.language)
+    centering = LanguageCentering(tools.embedder)
+    cosines = [
+        centering.compare(query, passages, *languages, share=CENTRED_SHARE) for query in queries
+    ]
+    bonus = [
+        [FIGURE_BONUS * _share_a_figure(one, other) for other in theirs.points]
+        for one in ours.points
+    ]
+    return np.stack(cosines) + np.array(bonus, np.float32)
+
+
+def _say_the_same(tools: Tools, one: Point, other: Point) -> bool:
+    """Tell whether two points agree: neither has a figure that contradicts the other's."""
+    ours, theirs = numbers_of(one.text), numbers_of(other.text)
+    if ours and theirs and not ours & theirs:
+        return False
+    prompt = Prompt.of(same_messages(one.text, other.text))
+    choice = Judge(tools.model).yes(prompt, cancelled=tools.cancelled)
+    return SAME_STATEMENT.met(choice.probabilities[0])
+
+
+def _without(points: Sequence[Point], paired: set[int]) -> tuple[Point, ...]:
+    return tuple(point for number, point in enumerate(points) if number not in paired)
 
 
 def _share_a_figure(one: Point, other: Point) -> bool:

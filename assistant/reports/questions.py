@@ -1,61 +1,71 @@
-"""Questions that a document answers, for readers who do not know yet what to ask.
+"""Questions that a document answers, for people who do not know yet what to ask.
 
-The model writes each about a passage of its own, far from the others'. Knows no screen.
+The model writes each about a chunk of its own, far from the others'. Knows no screen.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from assistant.backends.base import ChatModel
+from assistant.backends.base import Prompt, collect
 from assistant.generation.prompts import question_messages
-from assistant.storage.base import Store
-from assistant.streams import IsCancelled, Progress, Step
-from assistant.types import Chunk, Document
+from assistant.reports.base import Part, ReportKind, ReportSpec, Tools
+from assistant.streams import Events, Progress, Step, TextDelta
+from assistant.types import Chunk, Document, Point
 
 QUESTIONS: Final = 3
 QUESTION_TOKENS: Final = 120
-LEAST_WORDS: Final = 60  # of a passage that says enough to be asked about
-VERSION: Final = "1"  # of the prompt: kept questions of another version are not used
+LEAST_WORDS: Final = 60  # of a chunk that says enough to be asked about
 LINES: Final = re.compile(r"\s*(?:\w+\s*:)?\s*(.+\?)\s*\n+\s*(?:[^\n:]{1,20}:)?\s*(.+)")
 
 
-class Suggester:
-    """Suggests questions, and keeps them with their document."""
+@dataclass(frozen=True)
+class SuggestedQuestions:
+    """Attributes:
+    questions: none when the model wrote none that can be used.
+    """
 
-    def __init__(self, model: ChatModel, store: Store) -> None:
-        self._model = model
-        self._store = store
+    document: Document
+    language: str
+    questions: tuple[str, ...]
+    model: str
 
-    def kept(self, document: Document, language: str) -> tuple[str, ...] | None:
-        """Return the questions that were suggested before; None when nobody asked yet."""
-        kept = self._store.kept(document.id, self._key(language))
-        return None if kept is None else tuple(json.loads(kept))
 
-    def suggest(
-        self, document: Document, language: str, cancelled: IsCancelled
-    ) -> Iterator[Progress | tuple[str, ...]]:
-        """Yield a stage before each question, and last all of them; none when the model fails.
-
-        Raises:
-            ModelError, Cancelled.
-        """
-        questions: list[str] = []
-        chunks = _apart(self._store.chunks(document.id))
-        for number, chunk in enumerate(chunks):
-            yield Progress(Step.SUMMARISING, number, len(chunks))
-            prompt = self._model.encode(question_messages(chunk.text, language))
-            stream = self._model.stream(prompt, limit_tokens=QUESTION_TOKENS, cancelled=cancelled)
-            if (found := read_question("".join(stream))) and found[0] not in questions:
-                questions.append(found[0])
-        self._store.keep(
-            document.id, self._key(language), json.dumps(questions, ensure_ascii=False)
+def write(
+    tools: Tools, documents: tuple[Document, ...], spec: ReportSpec
+) -> Events[SuggestedQuestions]:
+    """Yield progress before each question, and each question; return all of them."""
+    (document,) = documents
+    questions: list[str] = []
+    chunks = _apart(tools.store.chunks(document.id))
+    for number, chunk in enumerate(chunks):
+        yield from tools.ticket.turn()
+        yield Progress(Step.SUMMARISING, number, len(chunks))
+        prompt = Prompt.of(question_messages(chunk.text, spec.language))
+        reply, _ = collect(
+            tools.model.stream(prompt, limit_tokens=QUESTION_TOKENS, cancelled=tools.cancelled)
         )
-        yield tuple(questions)
+        if (found := read_question(reply)) and found[0] not in questions:
+            questions.append(found[0])
+            yield TextDelta(f"- {found[0]}\n")
+        tools.ticket.pass_on()
+    return SuggestedQuestions(document, spec.language, tuple(questions), tools.model.name)
 
-    def _key(self, language: str) -> str:
-        return f"questions:{VERSION}:{self._model.name}:{language}"
+
+def outline(found: SuggestedQuestions) -> tuple[Part, ...]:
+    """Return the questions as points without a source."""
+    return (Part(items=tuple((Point(question, None),) for question in found.questions)),)
+
+
+KIND: Final = ReportKind(
+    name="questions",
+    command="questions",
+    document_fields=("document",),
+    result=SuggestedQuestions,
+    write=write,
+    outline=outline,
+    position=3,
+)
 
 
 def read_question(reply: str) -> tuple[str, str] | None:
@@ -65,7 +75,7 @@ def read_question(reply: str) -> tuple[str, str] | None:
 
 
 def _apart(chunks: list[Chunk]) -> list[Chunk]:
-    """Return a few chunks that say enough, as far from each other and from the ends as may be."""
+    """Return a few chunks that say enough, as far as possible from each other and the ends."""
     telling = [chunk for chunk in chunks if len(chunk.text.split()) >= LEAST_WORDS] or chunks
     count = min(QUESTIONS, len(telling))
     return [telling[(2 * n + 1) * len(telling) // (2 * count)] for n in range(count)]

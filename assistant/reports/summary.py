@@ -1,21 +1,18 @@
 """A whole document summarised: in one pass when it fits, else section by section.
 
-Every part of the text is read, except lists of contents, terms or sources, which are named as left
-out. The points of each section are written in the document's language and then translated, so
-that a summary in another language reads nothing again. A summary that keeps to one subject reads
-what a search finds about it: small models do not leave aside the rest of a section.
+Every part of the text is read, except tables of contents, glossaries and lists of sources, which
+are named as left out. Key points are written in the document's language and then translated, so
+that a summary in another language prefills nothing again. A summary on one topic reads what a
+search finds about it: small models do not leave the rest of a section aside.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from assistant.backends.base import ChatModel, Count
-from assistant.generation.budget import TEMPLATE_TOKENS
-from assistant.generation.key_points import TOKENS_PER_POINT, KeyPoints
-from assistant.generation.prefix import Prefixes
+from assistant.backends.base import Count
+from assistant.generation.key_points import TOKENS_PER_POINT
 from assistant.generation.prompts import overview_messages, phrases
 from assistant.generation.sections import (
     SECTION_TOKENS,
@@ -25,14 +22,13 @@ from assistant.generation.sections import (
     without_back_matter,
 )
 from assistant.languages import detection
-from assistant.queueing import Ticket
-from assistant.storage.base import Store
-from assistant.streams import Progress, Step, TextDelta
+from assistant.reports.base import Option, Part, ReportKind, ReportSpec, Tools
+from assistant.reports.markdown import point_list, section_heading
+from assistant.streams import Events, Progress, Step, TextDelta
 from assistant.types import Chunk, ContextMode, ContextPlan, Document, PlanReason, Point
 
-ACTIVE: Final = re.compile(r"([\[\]<>`])")  # of links, images and markup in Markdown
-LIKELY: Final = 0.3  # of yes against no, when asked whether passages are about the focus
 POINTS_PER_ROUND: Final = 4  # when the points of all sections do not fit one window
+TOPIC_CHUNKS: Final = 50  # that a search for a topic returns; many stand in lists of sources
 
 
 class Length(StrEnum):
@@ -43,6 +39,8 @@ class Length(StrEnum):
 
 # Length -> (points a section, points of the whole)
 POINTS: Final = {Length.SHORT: (1, 4), Length.MEDIUM: (3, 7), Length.LONG: (6, 10)}
+MOST_TOKENS: Final = POINTS[Length.LONG][1] * TOKENS_PER_POINT  # of the longest list of points
+ORDER_TOKENS: Final = 200  # of the order behind a text, with the chat template around both
 
 
 @dataclass(frozen=True)
@@ -57,28 +55,14 @@ class SectionSummary:
 
 
 @dataclass(frozen=True)
-class SummarySpec:
-    """What a summary is written for; see `Summary`."""
-
-    document: str
-    language: str
-    length: str
-    focus: str = ""
-
-    @property
-    def documents(self) -> tuple[str, ...]:
-        return (self.document,)
-
-
-@dataclass(frozen=True)
 class Summary:
     """Attributes:
     length: "short", "medium" or "long".
-    focus: what it keeps to; "" for all that the document says.
+    focus: the topic it is restricted to; "" for all that the document says.
     overview: the points of the whole; for a document read in one pass, all there is.
     sections: in reading order; empty for a document read in one pass.
     plan: every page whose text was read, and those that only list contents, terms or sources.
-    kept: True when nothing had to be read again.
+    kept: True when all points were cached and nothing had to be written.
     """
 
     document: Document
@@ -93,155 +77,172 @@ class Summary:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether nothing in the document is about the focus."""
+        """Whether nothing in the document is about the topic."""
         return bool(self.focus) and not self.overview
 
-    @property
-    def order(self) -> SummarySpec:
-        return SummarySpec(self.document.id, self.language, self.length, self.focus)
+
+def write(tools: Tools, documents: tuple[Document, ...], spec: ReportSpec) -> Events[Summary]:
+    """Yield progress, and the text of each part once it is whole; return the summary.
+
+    Others who wait for the model go between two parts.
+    """
+    (document,) = documents
+    summarizer = _Summarizer(tools, document, spec)
+    return (yield from (summarizer.on_topic() if summarizer.topic else summarizer.whole()))
 
 
-class Summarizer:
+def outline(summary: Summary) -> tuple[Part, ...]:
+    """Return the overview, then the sections."""
+    words = phrases(summary.language)
+    overview = Part(
+        heading=words.overview_title,
+        text=words.nothing if summary.found_nothing else "",
+        items=_items(summary.overview),
+    )
+    sections = [
+        Part(
+            heading=section_heading(section.title, section.pages, summary.language),
+            items=_items(section.points),
+        )
+        for section in summary.sections
+    ]
+    return (overview, *sections)
+
+
+KIND: Final = ReportKind(
+    name="summary",
+    command="summarize",
+    document_fields=("document",),
+    result=Summary,
+    write=write,
+    outline=outline,
+    options=(Option("length", Length.MEDIUM, tuple(Length)), Option("focus")),
+    title=lambda summary: summary.focus,
+    plan=lambda summary: summary.plan,
+    position=1,
+)
+
+
+class _Summarizer:
     """One summary in the making."""
 
-    def __init__(
-        self,
-        model: ChatModel,
-        store: Store,
-        reader: Prefixes,
-        notes: KeyPoints,
-        ticket: Ticket,
-    ) -> None:
-        self._model = model
-        self._store = store
-        self._reader = reader
-        self._notes = notes
-        self._ticket = ticket
+    def __init__(self, tools: Tools, document: Document, spec: ReportSpec) -> None:
+        self._tools = tools
+        self._document = document
+        self._language = spec.language
+        self._length = Length(spec.option("length"))
+        self._written = tools.key_points.written
+        self.topic = spec.option("focus")
 
-    def summarize(
-        self, document: Document, language: str, length: Length
-    ) -> Iterator[Progress | TextDelta | Summary]:
-        """Yield stages, the text of each part once it is whole, and last the summary.
-
-        Others who wait go between two parts.
-        """
-        parts = self._parts(document)
-        whole = len(parts) == 1
-        per_section, per_whole = POINTS[length]
-        written = self._notes.written
+    def whole(self) -> Events[Summary]:
+        """Summarise the document part by part."""
+        parts = self._parts()
+        alone = len(parts) == 1
+        per_section, per_whole = POINTS[self._length]
         found: list[tuple[Point, ...]] = []  # in the document's language
         told: list[SectionSummary] = []
         for part in parts:
-            yield from self._ticket.turn()
-            yield self._stage(part, len(told), len(parts))
-            points = per_whole if whole else per_section
-            found.append(self._notes.take(document, part, points, self._ticket.cancelled))
-            translated = self._translated(found[-1], document, language)
-            told.append(SectionSummary(part.title, part.pages, translated))
-            text = f"{listed(translated, language)}\n"
-            yield TextDelta(text if whole else f"{head(told[-1], language)}\n{text}\n")
-            self._ticket.pass_on()
-        overview = told[0].points
-        if not whole:
-            yield from self._ticket.turn()
-            yield Progress(Step.SUMMARISING, len(parts), len(parts) + 1)
-            chosen = self._overview(document, parts, found, per_whole)
-            overview = self._translated(chosen, document, language)
-            yield TextDelta(f"{phrases(language).overview_title}\n{listed(overview, language)}\n")
-        yield Summary(
-            document=document,
-            language=language,
-            length=length.value,
-            overview=overview,
-            sections=() if whole else tuple(told),
-            plan=self._plan(document, parts),
-            kept=self._notes.written == written,
-            model=self._model.name,
-        )
+            yield from self._tools.ticket.turn()
+            yield Progress(
+                Step.SUMMARISING, len(told), len(parts) + (not alone), page_range(part.pages)
+            )
+            points = per_whole if alone else per_section
+            found.append(self._points(part, points))
+            told.append(SectionSummary(part.title, part.pages, self._translated(found[-1])))
+            yield TextDelta(self._part_text(told[-1], alone=alone))
+            self._tools.ticket.pass_on()
+        if alone:
+            return self._summary(told[0].points, (), parts)
+        yield from self._tools.ticket.turn()
+        yield Progress(Step.SUMMARISING, len(parts), len(parts) + 1)
+        overview = self._translated(self._overview(parts, found, per_whole))
+        title = phrases(self._language).overview_title
+        yield TextDelta(f"{title}\n{point_list(overview, self._language)}\n")
+        return self._summary(overview, tuple(told), parts)
 
-    def keep_to(
-        self,
-        focus: str,
-        found: Sequence[Chunk],
-        document: Document,
-        language: str,
-        length: Length,
-    ) -> Iterator[Progress | TextDelta | Summary]:
-        """Yield stages, the points about one subject, and last the summary: it has no sections.
-
-        Args:
-            focus: the subject.
-            found: what a search for it found, best first.
-        """
-        part = self._about(document, found)
-        written = self._notes.written
+    def on_topic(self) -> Events[Summary]:
+        """Summarise what a search finds about the topic; the summary has no sections."""
+        part = self._chunks_on_topic()
         yield Progress(Step.SUMMARISING, 0, 1, page_range(part.pages))
         points: tuple[Point, ...] = ()
-        subject = self._subject(focus, document, language)
-        if self._notes.concern(document, part, subject, self._ticket.cancelled) >= LIKELY:
-            taken = self._notes.take(
-                document, part, POINTS[length][1], self._ticket.cancelled, subject
-            )
-            points = self._translated(taken, document, language)
-        yield TextDelta(f"{listed(points, language) or phrases(language).nothing}\n")
-        yield Summary(
-            document=document,
-            language=language,
-            length=length.value,
-            overview=points,
-            sections=(),
-            plan=self._plan(document, [part]),
-            kept=self._notes.written == written,
-            model=self._model.name,
-            focus=focus,
+        topic = self._topic_in_document_language()
+        tools = self._tools
+        if tools.key_points.is_on_topic(self._document, part, topic, tools.cancelled):
+            points = self._translated(self._points(part, POINTS[self._length][1], topic))
+        nothing = phrases(self._language).nothing
+        yield TextDelta(f"{point_list(points, self._language) or nothing}\n")
+        return self._summary(points, (), [part])
+
+    def _summary(
+        self,
+        overview: tuple[Point, ...],
+        sections: tuple[SectionSummary, ...],
+        parts: Sequence[Section],
+    ) -> Summary:
+        return Summary(
+            document=self._document,
+            language=self._language,
+            length=self._length.value,
+            overview=overview,
+            sections=sections,
+            plan=self._plan(parts),
+            kept=self._tools.key_points.written == self._written,
+            model=self._tools.model.name,
+            focus=self.topic,
         )
 
-    def _subject(self, focus: str, document: Document, language: str) -> str:
-        """Return the focus in the document's language: small models mix a prompt's languages up."""
-        home = document.language
-        among = [language, home] if language != home else detection.LATIN
-        if detection.identify(focus, among=among) == home:
-            return focus
-        return self._notes.translated(document, focus, home, self._ticket.cancelled)
+    def _points(self, part: Section, points: int, topic: str = "") -> tuple[Point, ...]:
+        tools = self._tools
+        return tools.key_points.of_section(self._document, part, points, tools.cancelled, topic)
 
-    def _about(self, document: Document, found: Sequence[Chunk]) -> Section:
-        """Return the first of what was found, as far as one reading takes it, in reading order."""
-        body, _ = without_back_matter(self._store.chunks(document.id))
+    def _part_text(self, told: SectionSummary, *, alone: bool) -> str:
+        text = f"{point_list(told.points, self._language)}\n"
+        heading = section_heading(told.title, told.pages, self._language)
+        return text if alone else f"{heading}\n{text}\n"
+
+    def _topic_in_document_language(self) -> str:
+        """Return the topic translated: small models mix the languages of a prompt up."""
+        home = self._document.language
+        among = [self._language, home] if self._language != home else detection.LATIN
+        if detection.identify(self.topic, among=among) == home:
+            return self.topic
+        tools = self._tools
+        return tools.key_points.translated(self._document, self.topic, home, tools.cancelled)
+
+    def _chunks_on_topic(self) -> Section:
+        """Return the best chunks for the topic that fit one prompt, in reading order."""
+        tools = self._tools
+        body, _ = without_back_matter(tools.store.chunks(self._document.id))
         ordinals = {chunk.ordinal for chunk in body}
-        limit = min(SECTION_TOKENS, self._model.effective_tokens // 2)
+        limit = min(SECTION_TOKENS, tools.model.effective_tokens // 2)
         chosen: list[Chunk] = []
-        for chunk in found:
+        for chunk in tools.search(self._document, self.topic, TOPIC_CHUNKS):
             if chunk.ordinal in ordinals:
-                limit -= self._model.count(chunk.text)
+                limit -= tools.model.count(chunk.text)
                 if chosen and limit < 0:
                     break
                 chosen.append(chunk)
         chunks = sorted(chosen or body[:1], key=lambda chunk: chunk.ordinal)
         return Section(title_of(chunks), tuple(chunks))
 
-    def _stage(self, part: Section, done: int, parts: int) -> Progress:
-        return Progress(Step.SUMMARISING, done, parts + (parts > 1), page_range(part.pages))
-
-    def _parts(self, document: Document) -> list[Section]:
-        """Return the document as one part when it fits the window wisely, else its sections."""
-        found = self._reader.sections(document)
-        whole = [chunk for section in found for chunk in section.chunks]
-        one = Section(title_of(whole), tuple(whole))
-        most = POINTS[Length.LONG][1] * TOKENS_PER_POINT + 8 * TEMPLATE_TOKENS
-        fits = self._tokens(document, one) + most <= self._model.effective_tokens
+    def _parts(self) -> list[Section]:
+        """Return the document as one part when its points fit one window, else its sections."""
+        found = self._tools.prefixes.sections(self._document)
+        chunks = [chunk for section in found for chunk in section.chunks]
+        one = Section(title_of(chunks), tuple(chunks))
+        fits = self._tokens(one) + ORDER_TOKENS + MOST_TOKENS <= self._tools.model.effective_tokens
         return [one] if fits else found
 
-    def _tokens(self, document: Document, part: Section) -> int:
-        return sum(reading.seen_tokens for reading in self._notes.see(document, part))
+    def _tokens(self, part: Section) -> int:
+        """Return the tokens of the text of a part as it is prefilled."""
+        prefixes = self._tools.key_points.showing(self._document, part)
+        return sum(self._tools.model.count(prefix.text) for prefix in prefixes)
 
     def _overview(
-        self,
-        document: Document,
-        parts: Sequence[Section],
-        found: Sequence[tuple[Point, ...]],
-        points: int,
+        self, parts: Sequence[Section], found: Sequence[tuple[Point, ...]], points: int
     ) -> tuple[Point, ...]:
         """Choose among the points of all parts, in rounds when they do not fit one window."""
+        tools, document = self._tools, self._document
         starts = [point.citation.char_start for few in found for point in few if point.citation]
         cited = [
             chunk
@@ -252,42 +253,39 @@ class Summarizer:
 
         def chosen(texts: Sequence[str], points: int) -> tuple[Point, ...]:
             messages = overview_messages(texts, document.language, points=points)
-            return self._notes.points(document, cited, messages, points, self._ticket.cancelled)
+            return tools.key_points.points(document, cited, messages, points, tools.cancelled)
 
-        room = self._model.effective_tokens // 2
+        room = tools.model.effective_tokens // 2
         texts = [f"{part.title}\n{_bullets(few)}" for part, few in zip(parts, found, strict=True)]
-        while len(texts) > 1 and sum(map(self._model.count, texts)) > room:
-            rounds = _rounds(texts, self._model.count, room)
+        while len(texts) > 1 and sum(map(tools.model.count, texts)) > room:
+            rounds = _rounds(texts, tools.model.count, room)
             texts = [_bullets(chosen(few, POINTS_PER_ROUND)) for few in rounds]
         return chosen(texts, points)
 
-    def _translated(
-        self, points: Sequence[Point], document: Document, language: str
-    ) -> tuple[Point, ...]:
-        """Return the points in the language; one that cannot be brought into it as it was."""
-        return tuple(
-            Point(self._in_language(point.text, document, language), point.citation)
-            for point in points
-        )
+    def _translated(self, points: Sequence[Point]) -> tuple[Point, ...]:
+        """Return the points in the language; one that cannot be translated stays as it was."""
+        return tuple(Point(self._in_language(point.text), point.citation) for point in points)
 
-    def _in_language(self, text: str, document: Document, language: str) -> str:
-        spoken = detection.written_in(text) or document.language
-        if spoken == language:
+    def _in_language(self, text: str) -> str:
+        spoken = detection.written_in(text) or self._document.language
+        if spoken == self._language:
             return text
-        return self._notes.translated(document, text, language, self._ticket.cancelled)
+        tools = self._tools
+        return tools.key_points.translated(self._document, text, self._language, tools.cancelled)
 
-    def _plan(self, document: Document, parts: Sequence[Section]) -> ContextPlan:
-        _, left_out = without_back_matter(self._store.chunks(document.id))
+    def _plan(self, parts: Sequence[Section]) -> ContextPlan:
+        document = self._document
+        _, left_out = without_back_matter(self._tools.store.chunks(document.id))
         pages = sorted({page for part in parts for c in part.chunks for page in c.pages})
         return ContextPlan(
             mode=ContextMode.WHOLE if len(parts) == 1 else ContextMode.HIERARCHICAL,
-            window=self._model.effective_tokens,
+            window=self._tools.model.effective_tokens,
             ledger={
                 "rules": 0,
-                "documents": max(self._tokens(document, part) for part in parts),
+                "documents": max(map(self._tokens, parts)),
                 "conversation": 0,
-                "question": 2 * TEMPLATE_TOKENS,
-                "answer": POINTS[Length.LONG][1] * TOKENS_PER_POINT,
+                "question": ORDER_TOKENS,
+                "answer": MOST_TOKENS,
             },
             pages_read=tuple((document.id, page) for page in pages),
             pages_left_out=tuple((document.id, page) for page in left_out if page not in pages),
@@ -295,57 +293,12 @@ class Summarizer:
         )
 
 
-def markdown(summary: Summary) -> str:
-    """Return the summary as a Markdown text with page references."""
-    language = summary.language
-    nothing = phrases(language).nothing if summary.found_nothing else ""
-    overview = nothing or _items(summary.overview, language)
-    lines = [f"# {harmless(title(summary))}", "", overview]
-    for section in summary.sections:
-        lines += [
-            "",
-            f"## {harmless(head(section, language))}",
-            "",
-            _items(section.points, language),
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def title(summary: Summary) -> str:
-    """Return the title of the document, with what the summary keeps to."""
-    focus = f": {summary.focus}" if summary.focus else ""
-    return f"{summary.document.title}{focus}"
-
-
-def _items(points: Sequence[Point], language: str) -> str:
-    return harmless(listed(points, language))
-
-
-def harmless(text: str) -> str:
-    """Return Markdown text without links, images or markup: nothing is fetched for it."""
-    return ACTIVE.sub(r"\\\1", text)
-
-
-def listed(points: Sequence[Point], language: str) -> str:
-    """Return the points as a Markdown list, with their pages."""
-    return "\n".join(f"- {with_page(point, language)}" for point in points)
-
-
-def with_page(point: Point, language: str) -> str:
-    """Return the text of a point, with its page where its support was found."""
-    if point.citation is None or not point.citation.supported:
-        return point.text
-    return f"{point.text} ({phrases(language).page} {point.citation.page})"
+def _items(points: Sequence[Point]) -> tuple[tuple[Point, ...], ...]:
+    return tuple((point,) for point in points)
 
 
 def _bullets(points: Sequence[Point]) -> str:
     return "\n".join(f"- {point.text}" for point in points)
-
-
-def head(section: SectionSummary, language: str) -> str:
-    """Return the title and the pages of a section."""
-    where = f"{phrases(language).page} {page_range(section.pages)}"
-    return f"{section.title} ({where})" if section.title else where
 
 
 def _rounds(texts: Sequence[str], count: Count, limit_tokens: int) -> list[list[str]]:

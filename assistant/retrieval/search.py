@@ -186,7 +186,7 @@ class Retriever:
 def passages_of(store: Store, documents: Sequence[Document], filters: Filters) -> list[Passage]:
     """Return all passages of the documents that the filters leave, as the texts run."""
     return [
-        Passage(chunk, document, score=1.0)
+        Passage(chunk, document)
         for document in documents
         for chunk in store.chunks(document.id)
         if filters.takes_chunk(chunk)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from assistant.errors import Notice
 from assistant.types import (
@@ -19,8 +19,6 @@ from assistant.types import (
     Passage,
     Vector,
 )
-
-R = TypeVar("R")
 
 
 class TurnState(StrEnum):
@@ -167,15 +165,18 @@ class ConversationStore(Protocol):
         ...
 
 
-class ReportStore(Protocol[R]):
-    """Works of one kind, such as summaries, kept for another day."""
+class ReportStore(Protocol):
+    """Stored reports as JSON texts, one for each kind and key."""
 
-    def every(self) -> list[R]:
-        """Return all, the newest first."""
+    def reports(self, kind: str) -> list[str]:
+        """Return the reports of a kind, the newest first."""
         ...
 
-    def put(self, work: R) -> None:
-        """Keep it in the place of one like it; nothing when a document of it is gone."""
+    def put_report(self, kind: str, key: str, documents: Sequence[str], text: str) -> None:
+        """Store a report in the place of the one with its key.
+
+        Nothing happens when a document is gone; with a document, its reports are removed.
+        """
         ...
 
 

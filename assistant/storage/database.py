@@ -87,7 +87,46 @@ CREATE TABLE comparisons (
     comparison TEXT NOT NULL,              -- as JSON
     PRIMARY KEY (first_id, second_id, language));
 """
-VERSIONS = (VERSION_1, VERSION_2, VERSION_3)  # each adds to the one before
+# One table for all kinds of reports. A key is `ReportSpec.key`.
+VERSION_4 = """
+CREATE TABLE reports (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, made_at TEXT NOT NULL,
+    report TEXT NOT NULL,                  -- as JSON
+    UNIQUE (kind, key));
+CREATE TABLE report_documents (
+    report_id INTEGER NOT NULL REFERENCES reports ON DELETE CASCADE,
+    document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    PRIMARY KEY (report_id, document_id));
+CREATE TRIGGER report_loses_document AFTER DELETE ON report_documents BEGIN
+    DELETE FROM reports WHERE id = old.report_id; END;
+INSERT INTO reports (kind, key, made_at, report)
+    SELECT 'summary', '[["' || document_id || '"], "' || language || '", {"focus": ' ||
+        json_quote(focus) || ', "length": "' || length || '"}]', made_at, summary
+    FROM summaries ORDER BY made_at;
+INSERT INTO report_documents
+    SELECT id, json_extract(key, '$[0][0]') FROM reports WHERE kind = 'summary';
+INSERT INTO reports (kind, key, made_at, report)
+    SELECT 'comparison', '[["' || first_id || '", "' || second_id || '"], "' || language ||
+        '", {}]', made_at, comparison
+    FROM comparisons ORDER BY made_at;
+INSERT OR IGNORE INTO report_documents
+    SELECT reports.id, value FROM reports, json_each(reports.key, '$[0]')
+    WHERE kind = 'comparison';
+INSERT OR REPLACE INTO reports (kind, key, made_at, report)
+    SELECT 'questions', '[["' || document_id || '"], "' || substr(key, -2) || '", {}]', added_at,
+        json_object('document', json_object('id', id, 'title', title, 'path', path,
+            'language', language, 'page_count', page_count, 'word_count', word_count,
+            'chunk_count', chunk_count, 'added_at', added_at),
+        'language', substr(key, -2), 'questions', json(text),
+        'model', substr(key, length('questions:1:') + 1, length(key) - length('questions:1::xx')))
+    FROM kept JOIN documents ON id = document_id WHERE key LIKE 'questions:1:%';
+INSERT OR IGNORE INTO report_documents
+    SELECT id, json_extract(key, '$[0][0]') FROM reports WHERE kind = 'questions';
+DELETE FROM kept WHERE key LIKE 'questions:1:%';
+DROP TABLE summaries;
+DROP TABLE comparisons;
+"""
+VERSIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)  # each adds to the one before
 WRITE_WAIT_S = 120.0
 # How many rows hold a term; a view of `words` that each connection has for itself.
 TERMS = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)"

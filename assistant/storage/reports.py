@@ -1,78 +1,37 @@
-"""Summaries and comparisons as rows of the library's database; they go with their documents."""
+"""Reports as rows of the library's database; they go with their documents. Knows no kinds."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
 
-from pydantic import TypeAdapter
-
-from assistant.reports.comparison import Comparison
-from assistant.reports.summary import Summary
-from assistant.storage.library import Library
-
-SUMMARY: Final = TypeAdapter(Summary)
-COMPARISON: Final = TypeAdapter(Comparison)
+from assistant.storage.database import Database
 
 
-class SummaryTable:
-    """A `ReportStore` of the last summary of each document, language, length and focus."""
+class ReportTable:
+    """A `ReportStore` of the last report of each spec."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def every(self) -> list[Summary]:
-        rows = self._library.database.rows("SELECT summary FROM summaries ORDER BY made_at DESC")
-        kept = [SUMMARY.validate_json(row["summary"]) for row in rows]
-        known = {document.id: document for document in self._library.documents()}
-        return [
-            replace(each, document=known[each.document.id])  # it may have been renamed
-            for each in kept
-            if each.document.id in known
-        ]
-
-    def put(self, work: Summary) -> None:
-        with self._library.database.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO summaries SELECT id, ?, ?, ?, ?, ? FROM documents "
-                "WHERE id = ?",  # it may be gone
-                (
-                    *(work.language, work.length, work.focus, _now()),
-                    SUMMARY.dump_json(work).decode(),
-                    work.document.id,
-                ),
-            )
-
-
-class ComparisonTable:
-    """A `ReportStore` of the last comparison of each pair of documents in each language."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-
-    def every(self) -> list[Comparison]:
-        rows = self._library.database.rows(
-            "SELECT comparison FROM comparisons ORDER BY made_at DESC"
+    def reports(self, kind: str) -> list[str]:
+        rows = self._database.rows(
+            "SELECT report FROM reports WHERE kind = ? ORDER BY made_at DESC, id DESC", kind
         )
-        kept = [COMPARISON.validate_json(row["comparison"]) for row in rows]
-        known = {document.id: document for document in self._library.documents()}
-        return [
-            replace(each, first=known[each.first.id], second=known[each.second.id])
-            for each in kept
-            if {each.first.id, each.second.id} <= known.keys()
-        ]
+        return [str(row["report"]) for row in rows]
 
-    def put(self, work: Comparison) -> None:
-        with self._library.database.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO comparisons "
-                "SELECT one.id, other.id, ?, ?, ? FROM documents AS one, documents AS other "
-                "WHERE one.id = ? AND other.id = ?",
-                (
-                    *(work.language, _now(), COMPARISON.dump_json(work).decode()),
-                    *(work.first.id, work.second.id),
-                ),
+    def put_report(self, kind: str, key: str, documents: Sequence[str], text: str) -> None:
+        marks = ", ".join("?" for _ in documents)
+        with self._database.writing() as db:
+            (there,) = db.execute(
+                f"SELECT count(*) FROM documents WHERE id IN ({marks})", documents
+            ).fetchone()
+            if there < len(set(documents)):
+                return  # one was removed meanwhile
+            db.execute("DELETE FROM reports WHERE kind = ? AND key = ?", (kind, key))
+            row = db.execute(
+                "INSERT INTO reports (kind, key, made_at, report) VALUES (?, ?, ?, ?)",
+                (kind, key, datetime.now(UTC).isoformat(), text),
             )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+            db.executemany(
+                "INSERT OR IGNORE INTO report_documents VALUES (?, ?)",
+                [(row.lastrowid, document) for document in documents],
+            )

@@ -20,8 +20,9 @@ from assistant.errors import (
 from assistant.generation.prompts import phrases
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
-from assistant.streams import Progress, Step, TextDelta
+from assistant.streams import IsCancelled, Progress, Step, TextDelta, never
 from assistant.types import Answer, ContextMode, Filters, Message, Repair, Role
+from tests.assistant.running import events_and_result, query
 from tests.assistant.storage.libraries import add
 
 BRIDGE = (
@@ -45,8 +46,11 @@ def library(tmp_path: Path) -> Iterator[Library]:
 def ask(library: Library) -> Callable[..., list[Any]]:
     """Ask, and return all that happens."""
 
-    def run(model: ScriptedModel, question: str, **options: Any) -> list[Any]:
-        return list(Assistant(model, HashEmbedder(), library).ask(question, **options))
+    def run(
+        model: ScriptedModel, question: str, cancelled: IsCancelled = never, **options: Any
+    ) -> list[Any]:
+        assistant = Assistant(model, HashEmbedder(), library)
+        return events_and_result(assistant.ask(query(question, **options), cancelled=cancelled))
 
     return run
 
@@ -306,11 +310,13 @@ def test_a_quote_is_translated_once_and_kept_with_its_document(
     citation = answer_of(ask(ScriptedModel(REPLY), "How long is the bridge?")).citations[0]
     model = ScriptedModel("El puente viejo mide 91 metros de largo, dice el libro.")
     assistant = Assistant(model, HashEmbedder(), library)
-    *_, translated = assistant.translate(citation, "es")
-    assert translated == "El puente viejo mide 91 metros de largo, dice el libro."
-    assert [*assistant.translate(citation, "es")][-1] == translated
+    assert (
+        assistant.translate(citation, "es").result
+        == "El puente viejo mide 91 metros de largo, dice el libro."
+    )
+    assert assistant.translate(citation, "es").result.startswith("El puente viejo")
     assert len(model.asked) == 1
-    assert [*assistant.translate(citation, "en")] == [citation.quote]
+    assert assistant.translate(citation, "en").result == citation.quote
     assert len(model.asked) == 1
 
 
@@ -396,7 +402,7 @@ def test_an_answer_can_be_stopped(
 def test_the_answer_at_once_is_the_last_event(library: Library) -> None:
     add(library, BRIDGE)
     assistant = Assistant(ScriptedModel(REPLY), HashEmbedder(), library)
-    assert assistant.answer("How long is the bridge?").text == SHOWN
+    assert assistant.answer(query("How long is the bridge?")).text == SHOWN
 
 
 @pytest.mark.parametrize(
@@ -412,7 +418,7 @@ def test_filters_that_leave_nothing_are_told(library: Library, filters: Filters)
     add(library, BRIDGE)
     assistant = Assistant(ScriptedModel(""), HashEmbedder(), library)
     with pytest.raises(NothingLeft):
-        assistant.search("How long is it?", filters=filters)
+        assistant.search(query("How long is it?", filters=filters))
 
 
 def test_a_whole_document_is_read_on_the_pages_asked_for_alone(

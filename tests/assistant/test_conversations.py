@@ -15,7 +15,7 @@ from assistant.storage.base import Conversation, Turn, TurnState
 from assistant.storage.conversations import ConversationTable
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
-from assistant.types import Message
+from assistant.types import Message, Query
 from tests.assistant.storage.libraries import add
 
 BRIDGE = "The bridge is 91 metres long and six metres wide."
@@ -40,7 +40,7 @@ def talking(
 def asked(talks: Conversations, *questions: str) -> Conversation:
     conversation = talks.begin()
     for question in questions:
-        talks.ask(conversation, question).wait()
+        talks.ask(conversation, Query(question)).wait()
     return conversation
 
 
@@ -97,10 +97,10 @@ def test_while_one_question_is_answered_no_other_is_taken_and_both_can_be_seen(
     held = Held()
     talks = talking(library, held)
     conversation, other = talks.begin(), talks.begin()
-    job = talks.ask(conversation, "How long is the bridge?")
+    job = talks.ask(conversation, Query("How long is the bridge?"))
     assert held.begun.wait(20)
     with pytest.raises(StillAnswering):
-        talks.ask(conversation, "How wide?")
+        talks.ask(conversation, Query("How wide?"))
     assert talks.job(conversation.id) is job
     assert talks.job(other.id) is None
     assert [turn.state for turn in talks.turns(conversation.id)] == [TurnState.RUNNING]
@@ -115,11 +115,11 @@ def test_what_was_written_before_a_stop_is_kept(library: Library) -> None:
     held = Held()
     talks = talking(library, held)
     conversation = talks.begin()
-    job = talks.ask(conversation, "How long is the bridge?")
+    job = talks.ask(conversation, Query("How long is the bridge?"))
     assert held.begun.wait(20)
-    job.stop()
+    job.cancel()
     held.may.set()
-    assert job.wait().stopped
+    assert job.wait().cancelled
     (turn,) = talks.turns(conversation.id)
     assert (turn.state, turn.answer) == (TurnState.STOPPED, None)
     assert SAID.startswith(turn.text)
@@ -158,7 +158,7 @@ def test_a_conversation_that_is_removed_while_it_is_answered_stays_gone(library:
     held = Held()
     talks = talking(library, held)
     conversation = talks.begin()
-    job = talks.ask(conversation, "How long is the bridge?")
+    job = talks.ask(conversation, Query("How long is the bridge?"))
     assert held.begun.wait(20)
     threading.Timer(0.1, held.may.set).start()
     talks.remove(conversation.id)
@@ -199,7 +199,7 @@ def test_an_answer_that_comes_after_its_document_has_gone_is_not_kept(library: L
     held = Held()
     talks = talking(library, held)
     conversation = talks.begin()
-    job = talks.ask(conversation, "How long is the bridge?")
+    job = talks.ask(conversation, Query("How long is the bridge?"))
     assert held.begun.wait(20)
     library.remove(book)
     held.may.set()
@@ -213,7 +213,7 @@ def test_a_follow_up_goes_with_the_documents_before_it(library: Library) -> None
     talks = talking(library)
     conversation = asked(talks, "How long is the bridge?")
     other = add(library, "Wool is spun in every village.", title="Wool")
-    talks.ask(conversation, "And the wool, where is it spun?", documents=[other.id]).wait()
+    talks.ask(conversation, Query("And the wool, where is it spun?", documents=(other.id,))).wait()
     library.remove(book)
     assert [turn.state for turn in talks.turns(conversation.id)] == [TurnState.REMOVED] * 2
 

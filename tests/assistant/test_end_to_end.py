@@ -8,6 +8,7 @@ from assistant.languages.detection import identify_document
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings, default_models
+from assistant.types import Query
 from assistant.wiring import open_workspace
 from ingest.indexing import Status, add
 
@@ -44,7 +45,7 @@ def test_a_spanish_question_is_answered_in_spanish_from_an_english_page(tmp_path
     assert [(o.status, o.document.page_count if o.document else 0) for o in outcomes] == [
         (Status.ADDED, 3)
     ]
-    answer = workspace.assistant.answer("¿Cuántos metros de largo mide el puente?")
+    answer = workspace.assistant.answer(Query("¿Cuántos metros de largo mide el puente?"))
     assert answer.answerable
     assert (answer.language, answer.written_in) in (("es", "es"), ("es", ""))
     assert "28" in answer.text

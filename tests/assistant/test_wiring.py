@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.backends.fake import ScriptedModel
-from assistant.backends.lazy import LazyModel
+from assistant.backends.lazy import Once
 from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, load_catalogue
 from assistant.models.hardware import measure
@@ -51,19 +50,18 @@ def test_a_damaged_preference_is_none(tmp_path: Path, text: str) -> None:
     assert preferred(settings) is None
 
 
-def test_a_model_is_loaded_again_after_it_was_let_go() -> None:
-    loaded: list[ScriptedModel] = []
+def test_something_lazy_is_loaded_once_and_again_after_it_was_forgotten() -> None:
+    loaded: list[int] = []
 
-    def load() -> ScriptedModel:
-        loaded.append(ScriptedModel("Yes."))
-        return loaded[-1]
+    def load() -> int:
+        loaded.append(1)
+        return len(loaded)
 
-    model = LazyModel("scripted", load)
-    for _ in range(2):
-        assert model.count("one two") == 2
-        model.release()
-        model.release()
-    assert len(loaded) == 2
+    once = Once(load)
+    assert [once.get(), once.get()] == [1, 1]
+    once.forget()
+    once.forget()
+    assert [once.get(), once.get()] == [2, 2]
 
 
 def test_without_a_re_ranker_there_is_none(tmp_path: Path) -> None:

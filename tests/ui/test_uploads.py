@@ -39,8 +39,8 @@ def test_files_go_in_one_after_the_other_and_leave_nothing_behind(tmp_path: Path
         sent.put("one.txt", b"The bridge was built in 1820."),
         sent.put("one.txt", b"Wool is spun in every village."),
     ]
-    until(lambda: not sent.line.progress)
-    results = [sent.line.results[key] for key in keys]
+    until(lambda: not sent.jobs.running)
+    results = [sent.jobs.results[key] for key in keys]
     assert [result.status for result in results] == [
         Status.ADDED,
         Status.FAILED,
@@ -64,9 +64,9 @@ def test_what_is_cancelled_or_left_behind_does_not_stay_on_the_disk(tmp_path: Pa
     first = sent.put("one.txt", b"The bridge was built in 1820.")
     second = sent.put("two.txt", b"Wool is spun in every village.")
     sent.cancel(second)
-    until(lambda: not sent.line.progress)
-    assert first in sent.line.results
-    assert second not in sent.line.results
+    until(lambda: not sent.jobs.running)
+    assert first in sent.jobs.results
+    assert second not in sent.jobs.results
     assert list((tmp_path / "uploads").iterdir()) == []
 
 

@@ -3,18 +3,20 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assistant import errors
 from assistant.errors import NoSpace, Notice, QuipuError, Reason, UnreadableDocument
 from assistant.models.catalogue import ModelRole
-from assistant.reports.summary import Length
+from assistant.reports import kinds
+from assistant.reports.base import ReportKind
 from assistant.streams import Progress, Step
 from assistant.types import ContextMode, PlanReason
 from ingest.indexing import Status
 from ui.page import words as module
-from ui.page.app import VIEWS
+from ui.page.app import views
 from ui.page.words import LANGUAGES, Words, nearest, texts
 
 PAGE = Path(module.__file__).parent
@@ -76,6 +78,17 @@ def test_the_nearest_language_is_taken(asked: str | None, found: str) -> None:
     assert nearest(asked) == found
 
 
+def report_keys(kind: ReportKind[Any]) -> list[str]:
+    """Return the keys that the view of a kind uses."""
+    options = [option.name for option in kind.options]
+    choices = [choice for option in kind.options for choice in option.choices]
+    free = [option.name for option in kind.options if not option.choices]
+    more = [f"{name}_{what}" for name in free for what in ("placeholder", "help")]
+    few = ["too_few"] if len(kind.document_fields) > 1 else []
+    names = [*kind.document_fields, *options, *choices, *more, *few, "start", "none"]
+    return [f"{kind.name}.{name}" for name in names]
+
+
 # Keys that are put together: by a stage, a mode, a role, ... of the vocabulary.
 BUILT = (
     *(key for key in texts("en") if key.startswith("notices.")),
@@ -83,11 +96,12 @@ BUILT = (
     *(f"stage.{name}" for name in Step),
     *(f"plan.{name}" for name in (*ContextMode, *PlanReason)),
     *(f"plan.{part}" for part in ("rules", "documents", "conversation", "question", "answer")),
-    *(f"summary.{length}" for length in Length),
+    *(key for kind in kinds().values() for key in report_keys(kind)),
     *(f"models.{role}" for role in ModelRole),
     *(f"models.{part}" for part in ("others", "weights", "cache", "free")),
     *(f"library.{status}" for status in (Status.UNCHANGED, Status.REPLACED)),
-    *(f"view.{name}" for name in VIEWS),
+    *(f"view.{name}" for name in views()),
+    *(f"comparison.{part}" for part in ("agree", "differ", "only")),
     *(f"ask.example_{number}" for number in (1, 2, 3)),
 )
 

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant.errors import QuipuError, UsageError
-from assistant.reports.comparison import Comparison
-from assistant.reports.summary import Summary
 from assistant.settings import Settings
-from assistant.streams import Progress, TextDelta
+from assistant.streams import Progress, Stream, TextDelta
 from assistant.types import (
     Answer,
     ContextMode,
@@ -26,12 +24,16 @@ from assistant.types import (
     Document,
     Filters,
     Message,
+    Query,
 )
 from ui.cli import terminal
 from ui.telling import by_document, duration, pages_from
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
+    from assistant.reports.base import ReportKind
+
+R = TypeVar("R")
 
 NICE = 10
 FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
@@ -112,7 +114,7 @@ def models_remove(options: argparse.Namespace) -> None:
 
 def doctor(options: argparse.Namespace) -> None:
     from assistant.models.hardware import measure
-    from assistant.wiring import engine_features, installed_models, open_library, snapshots
+    from assistant.wiring import engine_features, installed_models, kv_cache, open_library
 
     settings = settings_from(options)
     shelf = installed_models(settings)
@@ -120,7 +122,7 @@ def doctor(options: argparse.Namespace) -> None:
     terminal.doctor(settings, measure(), engine_features())
     _models(settings, again=options.again)
     problems = library.check()
-    terminal.kept(snapshots(settings).listed(), settings.quota_bytes)
+    terminal.kept(kv_cache(settings).listed(), settings.quota_bytes)
     print(f"library    {len(library.documents())} documents in {settings.home}")
     for problem in problems:
         print(f"           {problem}")
@@ -198,24 +200,25 @@ def _prepare(settings: Settings, documents: Sequence[str]) -> None:
         document = workspace.library.document(reference)
         start = time.monotonic()
         with terminal.reading(document.title) as show, interruptible() as stopped:
-            for stage in workspace.assistant.prepare(document.id, cancelled=stopped):
-                show(stage)
+            for event in workspace.assistant.prefill(document.id, cancelled=stopped):
+                if isinstance(event, Progress):
+                    show(event)
         print(f"prepared   {document.title} in {duration(time.monotonic() - start)}")
 
 
 def snapshots_list(options: argparse.Namespace) -> None:
-    from assistant.wiring import snapshots
+    from assistant.wiring import kv_cache
 
-    kept = snapshots(settings_from(options)).listed()
+    kept = kv_cache(settings_from(options)).listed()
     if options.json:
         return _print_json([asdict(snapshot) for snapshot in kept])
     terminal.snapshot_table(kept)
 
 
 def snapshots_clear(options: argparse.Namespace) -> None:
-    from assistant.wiring import snapshots
+    from assistant.wiring import kv_cache
 
-    freed = snapshots(settings_from(options)).clear()
+    freed = kv_cache(settings_from(options)).clear()
     print(f"{terminal.size(freed)} freed." if freed else "Nothing was kept.")
 
 
@@ -267,16 +270,8 @@ def ask(options: argparse.Namespace) -> None:
     filters = _filters(options)
     assistant = open_workspace(settings_from(options)).assistant
     with interruptible() as stopped:
-        events = assistant.ask(
-            options.question,
-            language=options.lang,
-            documents=options.doc,
-            filters=filters,
-            wish=_wish(options),
-            cancelled=stopped,
-        )
-        answer = _follow(events, quiet=options.json)
-        assert isinstance(answer, Answer)
+        query = _query(options, options.question, filters)
+        answer = _follow(assistant.ask(query, cancelled=stopped), quiet=options.json)
         translations = _translations(assistant, answer, options, stopped)
     if options.json:
         _print_json(answer_json(answer, translations))
@@ -289,24 +284,19 @@ def plan(options: argparse.Namespace) -> None:
 
     filters = _filters(options)
     workspace = open_workspace(settings_from(options))
-    found = workspace.assistant.plan(
-        options.question,
-        language=options.lang,
-        documents=options.doc,
-        filters=filters,
-        wish=_wish(options),
-    )
+    found = workspace.assistant.plan(_query(options, options.question, filters))
     if options.json:
         return _print_json(_plan_json(found))
     titles = {document.id: document.title for document in workspace.library.documents()}
     terminal.plan(found, titles)
 
 
-def _wish(options: argparse.Namespace) -> ContextOptions:
-
+def _query(options: argparse.Namespace, question: str, filters: Filters) -> Query:
     budget = options.time_budget
     mode = None if options.mode == "auto" else ContextMode(options.mode)
-    return ContextOptions(mode) if budget is None else ContextOptions(mode, budget)
+    context = ContextOptions(mode) if budget is None else ContextOptions(mode, budget)
+    documents = tuple(options.doc)
+    return Query(question, options.lang or "", documents, filters, context=context)
 
 
 def _filters(options: argparse.Namespace) -> Filters:
@@ -348,17 +338,8 @@ def chat(options: argparse.Namespace) -> None:
     while question := _typed():
         try:
             with interruptible() as stopped:
-                events = assistant.ask(
-                    question,
-                    language=options.lang,
-                    documents=options.doc,
-                    history=history,
-                    filters=filters,
-                    wish=_wish(options),
-                    cancelled=stopped,
-                )
-                answer = _follow(events, quiet=False)
-                assert isinstance(answer, Answer)
+                query = replace(_query(options, question, filters), history=tuple(history))
+                answer = _follow(assistant.ask(query, cancelled=stopped), quiet=False)
                 translations = _translations(assistant, answer, options, stopped)
         except QuipuError as error:
             print(f"\n{error}", file=sys.stderr)
@@ -378,55 +359,43 @@ def _translations(
         return ()
     translated = []
     for citation in answer.citations:
-        *_, text = assistant.translate(citation, answer.language, cancelled=cancelled)
-        translated.append(str(text))
+        stream = assistant.translate(citation, answer.language, cancelled=cancelled)
+        translated.append(stream.result)
     return tuple(translated)
 
 
 def summarize(options: argparse.Namespace) -> None:
-    from assistant.reports.summary import Length, markdown
-    from assistant.wiring import open_workspace
-
-    assistant = open_workspace(settings_from(options)).assistant
-    with interruptible() as stopped:
-        events = assistant.summarize(
-            options.document,
-            language=options.lang,
-            length=Length(options.length),
-            focus=options.focus,
-            cancelled=stopped,
-        )
-        summary = _follow(events, quiet=options.json or options.output is not None)
-    assert isinstance(summary, Summary)
-    if options.output is not None:
-        options.output.write_text(markdown(summary), encoding="utf-8")
-        print(f"The summary is in {options.output}.", file=sys.stderr)
-    if options.json:
-        _print_json(summary_json(summary))
-    elif options.output is None:
-        terminal.coverage(summary)
+    documents = {"length": options.length, "focus": options.focus}
+    _report("summary", [options.document], options, **documents)
 
 
 def compare(options: argparse.Namespace) -> None:
-    from assistant.wiring import open_workspace
-    from ui.exports import comparison_markdown
+    _report("comparison", [options.first, options.second], options)
 
+
+def _report(
+    name: str, documents: Sequence[str], options: argparse.Namespace, **chosen: str
+) -> None:
+    """Write a report of a kind, and print or save it."""
+    from assistant.reports import kinds
+    from assistant.wiring import open_workspace
+    from ui.exports import report_markdown
+    from ui.page.words import Words
+
+    kind = kinds()[name]
     assistant = open_workspace(settings_from(options)).assistant
+    spec = kind.spec(documents, options.lang or "", **chosen)
     with interruptible() as stopped:
-        events = assistant.compare(
-            options.first, options.second, language=options.lang, cancelled=stopped
-        )
-        found = _follow(events, quiet=True)
-    assert isinstance(found, Comparison)
+        report = _follow(assistant.write(spec, cancelled=stopped), quiet=True)
     if options.json:
-        described = {"first": _described(found.first), "second": _described(found.second)}
-        return _print_json(_plain(asdict(found)) | described)
-    text = comparison_markdown(found, terminal.comparison_heads(found))
+        _print_json(report_json(kind, report))
+        return
+    text = report_markdown(kind, report, Words("en"))
     if options.output is None:
         print(text, end="")
     else:
         options.output.write_text(text, encoding="utf-8")
-        print(f"The comparison is in {options.output}.", file=sys.stderr)
+        print(f"The report is in {options.output}.", file=sys.stderr)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -461,20 +430,16 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary | Comparison:
-    """Print what is streamed and return the result that comes last."""
-    result: Answer | Summary | Comparison | None = None
+def _follow(stream: Stream[R], *, quiet: bool) -> R:
+    """Print the text of a stream as it comes; return the result."""
     with terminal.stages() as show:
-        for event in events:
+        for event in stream:
             match event:
                 case Progress():
                     show(event)
                 case TextDelta() if not quiet:
                     terminal.piece(event)
-                case Answer() | Summary() | Comparison():
-                    result = event
-    assert result is not None
-    return result
+    return stream.result
 
 
 def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, Any]:
@@ -490,10 +455,13 @@ def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, A
     return value
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
-    """Return a summary as the object that scripts read."""
-    value: dict[str, Any] = _plain(asdict(summary)) | {"document": _described(summary.document)}
-    value["plan"] = _plan_json(summary.plan)
+def report_json(kind: "ReportKind[Any]", report: Any) -> dict[str, Any]:
+    """Return a report as the object that scripts read."""
+    value: dict[str, Any] = _plain(asdict(report))
+    documents = zip(kind.document_fields, kind.documents(report), strict=True)
+    value |= {name: _described(document) for name, document in documents}
+    if plan := kind.plan(report):
+        value["plan"] = _plan_json(plan)
     return value
 
 

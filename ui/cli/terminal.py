@@ -302,12 +302,12 @@ def model(found: InstalledModel, machine: Machine, tuned: Tuned | None) -> None:
     if tuned is None:
         return print(f"{head}: does not fit into memory")
     window = largest_window(found.entry, machine, KV_BYTES[tuned.tuning.kv])
-    speeds, settings = tuned.speeds, tuned.tuning
+    throughput, settings = tuned.throughput, tuned.tuning
     attention = "flash attention" if settings.flash_attention else "plain attention"
     print(f"{head}: window up to {window:,} tokens here")
     print(
-        f"             reads {1 / speeds.read_s:.0f} tokens a second and writes "
-        f"{1 / speeds.write_s:.1f}; {duration(reading_of_pages(speeds))} to "
+        f"             reads {1 / throughput.prefill_s:.0f} tokens a second and writes "
+        f"{1 / throughput.decode_s:.1f}; {duration(reading_of_pages(throughput))} to "
         f"prepare {PAGES} pages"
     )
     print(

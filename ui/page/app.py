@@ -13,29 +13,26 @@ from typing import Final
 import streamlit as st
 
 from assistant.errors import ModelError, ModelNotInstalled, QuipuError
+from assistant.reports import kinds
 from assistant.settings import Settings
 from assistant.workspace import Workspace
-from ui.page import ask, comparisons, library, models, summaries
+from ui.page import ask, library, models, reports
 from ui.page.evidence import plain
 from ui.page.session import Session, shared_uploads, shared_workspace
 from ui.page.words import LANGUAGES, Words, native, nearest
 from ui.telling import ASKED_FOR
 
 WRONG_PASSWORD_S: Final = 1.5  # nobody tries many
-VIEWS: Final = ("ask", "library", "summaries", "compare", "models")
 ICONS: Final = {
-    "ask": ":material/forum:", "library": ":material/menu_book:",
-    "summaries": ":material/summarize:", "compare": ":material/compare:",
-    "models": ":material/memory:",
+    "ask": ":material/forum:", "library": ":material/menu_book:", "models": ":material/memory:",
+    "summary": ":material/summarize:", "comparison": ":material/compare:",
 }  # fmt: skip
+REPORT_ICON: Final = ":material/description:"
 
 
-SHOWN: Final[dict[str, Callable[[Session], None]]] = {
-    "ask": ask.show,
-    "library": library.show,
-    "summaries": summaries.show,
-    "compare": comparisons.show,
-}
+def views() -> tuple[str, ...]:
+    """Return the views in the order of the navigation: one for each kind of report among them."""
+    return ("ask", "library", *kinds(), "models")
 
 
 def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
@@ -52,7 +49,13 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
         workspace = open_(chosen)
         folder = str(workspace.library.folder)
         desk = Session(workspace, shared_uploads(workspace, folder), words)
-        SHOWN[view](desk)
+        match view:
+            case "ask":
+                ask.show(desk)
+            case "library":
+                library.show(desk)
+            case _:
+                reports.show(desk, kinds()[view])
     except ModelNotInstalled:
         models.welcome(chosen, words)
     except QuipuError as error:
@@ -96,14 +99,14 @@ def _door() -> threading.Lock:
 def _navigation(words: Words) -> str:
     """Draw the side bar's upper and lower end; return the view."""
     asked_for = st.query_params.get("view", "ask")
-    st.session_state.setdefault("view", asked_for if asked_for in VIEWS else "ask")
+    st.session_state.setdefault("view", asked_for if asked_for in views() else "ask")
     with st.sidebar:
         st.markdown("### Quipu")
         view = st.radio(
             "Quipu",
-            VIEWS,
+            views(),
             key="view",
-            format_func=lambda name: f"{ICONS[name]} {words(f'view.{name}')}",
+            format_func=lambda name: f"{ICONS.get(name, REPORT_ICON)} {words(f'view.{name}')}",
             label_visibility="collapsed",
         )
         st.selectbox(

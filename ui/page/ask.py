@@ -1,16 +1,17 @@
 """The view that asks: a conversation beside the page that its last source stands on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from assistant.jobs import Job
 from assistant.languages.detection import SUPPORTED
+from assistant.reports import kinds
+from assistant.reports.base import ReportSpec
 from assistant.storage.base import Conversation, Turn, TurnState
-from assistant.streams import IsCancelled, Progress, TextDelta
-from assistant.types import Answer, Citation, Document, Filters, Repair
+from assistant.types import Answer, Citation, Document, Filters, Query, Repair
 from ui.exports import conversation_markdown
 from ui.page.evidence import HEIGHT, labels, plain, shorten, source
 from ui.page.plan import plan
@@ -25,9 +26,9 @@ CHIP_CHARS: Final = 30
 
 @dataclass(frozen=True)
 class Scope:
-    """What a question is asked of, and in which language; as `Conversations.ask` takes them."""
+    """What a question is asked of, and in which language; see `Query`."""
 
-    language: str | None
+    language: str
     documents: tuple[str, ...]
     filters: Filters
 
@@ -137,7 +138,7 @@ def _scope(words: Words, documents: Sequence[Document]) -> Scope:
         filters = _filters(words, documents)
     if chosen:
         st.caption(plain(", ".join(names[each] for each in chosen)))
-    return Scope(language or None, tuple(chosen), filters)
+    return Scope(language, tuple(chosen), filters)
 
 
 def _filters(words: Words, documents: Sequence[Document]) -> Filters:
@@ -167,58 +168,46 @@ def _start(desk: Session, conversation: Conversation, scope: Scope) -> None:
     st.caption(words("ask.examples"))
     every = [document.id for document in desk.workspace.library.documents()]
     about = next(iter(scope.documents), every[0] if len(every) == 1 else "")
-    own = desk.workspace.assistant.suggested(about, words.code) if about else ()
+    spec = kinds()["questions"].spec([about], words.code) if about else None
+    suggested = desk.workspace.reports.find(spec) if spec else None
+    own = suggested.questions if suggested else ()
     examples = own or tuple(words(f"ask.example_{number}") for number in (1, 2, 3))
     for number, example in enumerate(examples):
         if st.button(plain(example), key=f"example-{number}", type="tertiary"):
             _ask(desk, conversation, example, scope)
-    if about and not own:
-        _suggest(desk, about)
+    if spec and not own:
+        _suggest(desk, spec)
 
 
-def _suggest(desk: Session, document: str) -> None:
-    """Draw a button that has the model suggest questions, or how far it is."""
-    job: Job[tuple[str, ...]] | None = st.session_state.get("suggesting")
+def _suggest(desk: Session, spec: ReportSpec) -> None:
+    """Draw a button that has the model suggest questions, or its progress."""
+    reports = desk.workspace.reports
+    job = reports.job(spec)
     if job is not None and not job.view.over:
         _suggesting(desk, job)
         return
     if job is not None and job.view.error:
         st.error(plain(desk.words.notice(job.view.error.notice)))
-    st.session_state.pop("suggesting", None)
     st.button(
         desk.words("ask.suggest"),
         icon=":material/lightbulb:",
-        on_click=_begin_suggesting,
-        args=(desk, document),
+        on_click=reports.start,
+        args=(spec,),
     )
 
 
 @st.fragment(run_every=REFRESH_S)
-def _suggesting(desk: Session, job: Job[tuple[str, ...]]) -> None:
-    """Draw how far the suggesting is; only this part of the page is drawn again."""
+def _suggesting(desk: Session, job: Job[Any]) -> None:
+    """Draw the progress of the suggestions; only this part of the page is drawn again."""
     view = job.view
     if view.over:
         st.rerun()
-    st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
-
-
-def _begin_suggesting(desk: Session, document: str) -> None:
-    def work(cancelled: IsCancelled) -> Iterator[Progress | TextDelta | tuple[str, ...]]:
-        yield from desk.workspace.assistant.suggest(
-            document, language=desk.words.code, cancelled=cancelled
-        )
-
-    st.session_state["suggesting"] = Job(work).start()
+    st.caption(plain(desk.words.stage(view.progress)))
 
 
 def _ask(desk: Session, conversation: Conversation, question: str, scope: Scope) -> None:
-    desk.workspace.conversations.ask(
-        conversation,
-        question,
-        language=scope.language,
-        documents=scope.documents,
-        filters=scope.filters,
-    )
+    query = Query(question, scope.language, scope.documents, scope.filters)
+    desk.workspace.conversations.ask(conversation, query)
     st.session_state.pop("shown", None)
     st.rerun()
 
@@ -256,8 +245,8 @@ def _live(desk: Session, conversation: Conversation) -> None:
     if view.text:
         st.markdown(plain(view.text))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
-        st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.stop)
+        st.caption(plain(desk.words.stage(view.progress)))
+        st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.cancel)
 
 
 def _answer(desk: Session, number: int, answer: Answer) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import streamlit as st
 from assistant.errors import UnknownDocument, UnreadableDocument
 from assistant.jobs import Job
 from assistant.languages.detection import SUPPORTED
-from assistant.streams import IsCancelled, Progress, TextDelta
+from assistant.streams import Step
 from assistant.types import Citation, Document
 from ingest.rendering import DRAWN, draw_page
 from ui.page.session import Session
@@ -84,15 +84,15 @@ def language_choice(words: Words, label: str, *, key: str) -> str:
 
 
 @st.fragment(run_every=REFRESH_S)
-def going_on(words: Words, job: Job[Any]) -> None:
-    """Draw how far work is and what was written; only this part of the page is drawn again."""
+def running(words: Words, job: Job[Any]) -> None:
+    """Draw the progress of a job and its text; only this part of the page is drawn again."""
     view = job.view
     if view.over:
         st.rerun()
-    stage = view.stage
-    share = stage.done / stage.total if stage and stage.total else 0.0
-    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
-    st.button(words("works.stop"), on_click=job.stop, icon=":material/stop:")
+    now = view.progress
+    share = now.done / now.total if now.total and now.name is not Step.WAITING else 0.0
+    st.progress(min(1.0, share), plain(words.stage(now)))
+    st.button(words("report.stop"), on_click=job.cancel, icon=":material/stop:")
     if view.text:
         st.markdown(plain(view.text))
 
@@ -143,7 +143,7 @@ def _translation(
     place = f"translation-{key}-{language}"
     job: Job[str] | None = st.session_state.get(place)
     if job is not None and not job.view.over:
-        going_on(words, job)
+        running(words, job)
         return
     if job is not None and job.view.error:
         st.error(plain(words.notice(job.view.error.notice)))
@@ -152,10 +152,8 @@ def _translation(
         return
 
     def begin() -> None:
-        def work(cancelled: IsCancelled) -> Iterator[Progress | TextDelta | str]:
-            yield from desk.workspace.assistant.translate(citation, language, cancelled=cancelled)
-
-        st.session_state[place] = Job(work).start()
+        stream = desk.workspace.assistant.translate(citation, language)
+        st.session_state[place] = Job(stream).start()
 
     st.button(
         words("source.translate"),

@@ -6,16 +6,16 @@ from typing import Any, Final
 
 import streamlit as st
 
-from assistant.backends.base import PrefillState
 from assistant.errors import QuipuError
-from assistant.streams import Step
+from assistant.generation.prefix import PrefillState
+from assistant.streams import Progress, Step
 from assistant.types import Citation, Document
 from assistant.workspace import Workspace
-from ingest.indexing import AddingProgress, Outcome, Status
+from ingest.indexing import Outcome, Status
 from ingest.readers.registry import READERS
 from ingest.sandbox import MAX_FILE_BYTES
 from ui.page.evidence import plain, source
-from ui.page.reports import close
+from ui.page.reports import choose
 from ui.page.session import Session
 from ui.page.words import Words, native
 
@@ -31,9 +31,9 @@ FIELD_STYLE: Final = """<style>
 [data-testid=stFileUploaderDropzoneInstructions] span::after {font-size: 0.875rem; content: %s}
 </style>"""
 STEPS: Final = {
-    "queued": "library.queued",
-    "reading": "library.file_reading",
-    "waiting": "library.waiting",
+    Step.WAITING: "library.queued",
+    Step.EXTRACTING: "library.file_reading",
+    Step.EMBEDDING: "library.file_reading",
 }
 
 
@@ -41,7 +41,7 @@ def show(desk: Session) -> None:
     """Draw the upload, what is on its way, and the documents."""
     _upload(desk)
     _outcomes(desk)
-    if desk.uploads.line.progress or desk.workspace.preparer.stages:
+    if desk.uploads.jobs.running or desk.workspace.prefilling.jobs.running:
         _on_the_way(desk)
     documents = desk.workspace.library.documents()
     if documents:
@@ -76,54 +76,56 @@ def _quoted(text: str) -> str:
 
 @st.fragment(run_every=REFRESH_S)
 def _on_the_way(desk: Session) -> None:
-    """Draw how far files and readings are; only this part of the page is drawn again."""
-    words, line = desk.words, desk.uploads.line
-    coming, reading = line.progress, desk.workspace.preparer.stages
-    if len(coming) < st.session_state.get("coming", 0) or not (coming or reading):
+    """Draw the progress of files and of prefilling; only this part is drawn again."""
+    words, uploads = desk.words, desk.uploads
+    coming, prefilling = uploads.jobs.running, desk.workspace.prefilling.jobs.running
+    if len(coming) < st.session_state.get("coming", 0) or not (coming or prefilling):
         st.session_state["coming"] = len(coming)
         st.rerun()
     st.session_state["coming"] = len(coming)
-    for key, now in coming.items():
+    for key, job in coming.items():
+        now = job.view.progress
         with st.container(horizontal=True, vertical_alignment="center"):
-            share = now.pages_done / now.pages_total if now.pages_total else 0.0
-            st.progress(share, plain(f"{desk.uploads.name(key)}: {_step(words, now)}"))
+            share = now.done / now.total if now.total else 0.0
+            st.progress(share, plain(f"{uploads.name(key)}: {_step(words, now)}"))
             st.button(
                 words("library.cancel"),
                 key=f"cancel-{key}",
-                on_click=desk.uploads.cancel,
+                on_click=uploads.cancel,
                 args=(key,),
             )
     titles = {document.id: document.title for document in desk.workspace.library.documents()}
-    for document, stage in reading.items():
-        is_reading = stage.name is Step.READING
-        share = stage.done / max(1, stage.total) if is_reading else 0.0
-        st.progress(share, plain(f"{titles.get(document, document)}: {words.stage(stage)}"))
+    for document, prefill in prefilling.items():
+        now = prefill.view.progress
+        share = now.done / max(1, now.total) if now.name is Step.READING else 0.0
+        st.progress(share, plain(f"{titles.get(document, document)}: {words.stage(now)}"))
 
 
-def _step(words: Words, now: AddingProgress) -> str:
-    if not now.pages_total:
-        return words(STEPS[now.step])
-    text = words("library.embedding", done=now.pages_done, total=now.pages_total)
+def _step(words: Words, now: Progress) -> str:
+    if not now.total:
+        return words(STEPS[now.name])
+    text = words("library.embedding", done=now.done, total=now.total)
     if not now.seconds_left:
         return text
     return f"{text} · {words('stage.left', time=words.duration(now.seconds_left))}"
 
 
 def _outcomes(desk: Session) -> None:
-    """Draw what became of the files that were sent, until the reader closes it."""
-    words, line = desk.words, desk.uploads.line
-    for key, outcome in line.results.items():
+    """Draw what became of the files that were sent, until it is closed."""
+    words, jobs = desk.words, desk.uploads.jobs
+    for key, outcome in jobs.results.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             _outcome(words, outcome)
             st.button(
                 ":material/close:",
                 key=f"forget-{key}",
                 help=words("library.dismiss"),
-                on_click=line.forget,
-                args=(key,),
+                on_click=jobs.forget,
+                args=([key],),
             )
-    for failure in (*line.failures.values(), *desk.workspace.preparer.failures.values()):
-        st.error(plain(words.notice(failure)))
+    prefilling = desk.workspace.prefilling.jobs
+    for failure in (*jobs.failures.values(), *prefilling.failures.values()):
+        st.error(plain(words.notice(failure.notice)))
 
 
 def _outcome(words: Words, outcome: Outcome) -> None:
@@ -204,7 +206,7 @@ def _table(desk: Session, documents: Sequence[Document]) -> Document | None:
 def _read_so_far(_workspace: Workspace, model: str, document: str) -> PrefillState | None:
     """Return how much of a document a model read; None when it cannot tell."""
     try:
-        return _workspace.assistant.prepared(document)
+        return _workspace.assistant.prefilled(document)
     except QuipuError:
         return None
 
@@ -220,9 +222,9 @@ def _document(desk: Session, document: Document) -> None:
             st.button(
                 words("library.ask_about"), type="primary", on_click=_ask_about, args=(document,)
             )
-            st.button(words("library.summarise"), on_click=_summarise, args=(document,))
+            st.button(words("library.summarise"), on_click=choose, args=("summary", document.id))
             if st.button(words("library.read_now"), help=words("library.read_help")):
-                workspace.preparer.want(document.id)
+                workspace.prefilling.start(document.id)
                 st.rerun()
             with st.popover(words("library.rename")):
                 title = st.text_input(words("library.title"), document.title)
@@ -242,8 +244,3 @@ def _document(desk: Session, document: Document) -> None:
 
 def _ask_about(document: Document) -> None:
     st.session_state.update(view="ask", scope=[document.id])
-
-
-def _summarise(document: Document) -> None:
-    st.session_state.update(view="summaries", summarised=document.id)
-    close("summary")

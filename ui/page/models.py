@@ -16,11 +16,10 @@ from assistant.models.hardware import (
     measure,
 )
 from assistant.models.installed import InstalledModel
-from assistant.models.progress import PullProgress
 from assistant.settings import Settings
-from assistant.wiring import chosen_model, installed_models, prefer, preferred, speeds_of
+from assistant.wiring import chosen_model, installed_models, prefer, preferred, throughput_of
 from ui.page.evidence import AnswerPart, bar, plain
-from ui.page.session import STARTERS, shared_pulls, shared_workspace
+from ui.page.session import STARTERS, download, shared_downloads, shared_workspace
 from ui.page.words import Words, native
 from ui.telling import reading_of_pages
 
@@ -56,7 +55,7 @@ def show(settings: Settings, words: Words) -> None:
             total=round(machine.memory_bytes / GB, 1),
         )
     )
-    _pulling(settings, words)
+    _downloads(words)
     st.subheader(words("models.installed"), anchor=False)
     used = _used(settings, machine)
     for model in installed:
@@ -74,12 +73,11 @@ def welcome(settings: Settings, words: Words) -> None:
     size = sum(shelf.catalogue[name].size_bytes for name in missing)
     st.subheader(words("models.welcome_title"), anchor=False)
     st.write(words("models.welcome", gb=round(size / GB, 1)))
-    pulls = shared_pulls(settings)
-    if not pulls.progress and st.button(words("models.get_starter"), type="primary"):
+    if not shared_downloads().running and st.button(words("models.get_starter"), type="primary"):
         for name in missing:
-            pulls.want(name, _waiting(shelf.catalogue[name]))
+            download(settings, name)
         st.rerun()
-    _pulling(settings, words)
+    _downloads(words)
 
 
 def _used(settings: Settings, machine: Machine) -> str | None:
@@ -89,28 +87,25 @@ def _used(settings: Settings, machine: Machine) -> str | None:
         return None
 
 
-def _waiting(entry: ModelEntry) -> PullProgress:
-    return PullProgress(0, entry.size_bytes, 0.0, None)
-
-
-def _pulling(settings: Settings, words: Words) -> None:
-    pulls = shared_pulls(settings)
-    for failure in pulls.failures.values():
-        st.error(plain(words.notice(failure)))
-    for name in pulls.results:
+def _downloads(words: Words) -> None:
+    downloads = shared_downloads()
+    for failure in downloads.failures.values():
+        st.error(plain(words.notice(failure.notice)))
+    for name in downloads.results:
         st.success(plain(words("models.got", name=name)))
-    if pulls.progress:
-        _live(settings, words)
+    if downloads.running:
+        _live(words)
 
 
 @st.fragment(run_every=REFRESH_S)
-def _live(settings: Settings, words: Words) -> None:
-    """Draw how far the fetching is; only this part of the page is drawn again."""
-    progress = shared_pulls(settings).progress
-    if not progress:
+def _live(words: Words) -> None:
+    """Draw the progress of downloads; only this part of the page is drawn again."""
+    running = shared_downloads().running
+    if not running:
         st.rerun()
-    for name, now in progress.items():
-        done, total = now.bytes_done / GB, now.bytes_total / GB
+    for name, job in running.items():
+        now = job.view.progress
+        done, total = now.done / GB, now.total / GB
         text = words("models.getting", name=name, done=done, total=total)
         if now.seconds_left:
             text += " · " + words("stage.left", time=words.duration(now.seconds_left))
@@ -175,16 +170,16 @@ def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> s
 
 
 def _speed(settings: Settings, words: Words, model: InstalledModel) -> None:
-    speeds = speeds_of(model, settings)
-    if speeds is None:
+    throughput = throughput_of(model, settings)
+    if throughput is None:
         st.caption(words("models.no_speed"))
         return
     st.caption(
         words(
             "models.speed",
-            read=round(1 / speeds.read_s),
-            write=1 / speeds.write_s,
-            time=words.duration(reading_of_pages(speeds)),
+            read=round(1 / throughput.prefill_s),
+            write=1 / throughput.decode_s,
+            time=words.duration(reading_of_pages(throughput)),
         )
     )
 
@@ -206,5 +201,5 @@ def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) 
     licence = words("models.licence", licence=entry.licence)
     st.caption(plain(f"{licence} · {words('models.languages', languages=spoken)}"))
     if st.button(words("models.get")):
-        shared_pulls(settings).want(name, _waiting(entry))
+        download(settings, name)
         st.rerun()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from assistant.jobs import Line
+from assistant.jobs import Jobs
 from assistant.languages.detection import identify_document
 from assistant.models.installed import InstalledModel
 from assistant.models.progress import PullProgress
 from assistant.settings import Settings
-from assistant.streams import IsCancelled
+from assistant.streams import Events, IsCancelled, Progress, Step, Stream, with_progress
 from assistant.wiring import installed_models, open_workspace
 from assistant.workspace import Workspace
 from ui.page.words import Words
@@ -53,15 +53,29 @@ def shared_uploads(_workspace: Workspace, folder: str) -> Uploads:
 
 
 @st.cache_resource(show_spinner=False)
-def shared_pulls(settings: Settings) -> Line[PullProgress, InstalledModel]:
-    """Return the models that are being fetched."""
+def shared_downloads() -> Jobs[str, InstalledModel]:
+    """Return the downloads of models, by name."""
+    return Jobs(workers=1)
 
-    def pull(name: str, report: Callable[[PullProgress], None], _: IsCancelled) -> InstalledModel:
-        return installed_models(settings).pull(name, report)
 
-    return Line(pull)
+def download(settings: Settings, name: str) -> None:
+    """Download a model in the background, unless that is going on."""
+
+    def work(cancelled: IsCancelled) -> Events[InstalledModel]:
+        return (yield from with_progress(pull, cancelled))
+
+    def pull(_: IsCancelled, report: Callable[[Progress], None]) -> InstalledModel:
+        def tell(now: PullProgress) -> None:
+            report(
+                Progress(Step.DOWNLOADING, now.bytes_done, now.bytes_total, "", now.seconds_left)
+            )
+
+        return installed_models(settings).pull(name, tell)
+
+    if name not in shared_downloads().running:
+        shared_downloads().start(name, Stream(work))
 
 
 def samples() -> list[Path]:
-    """Return the sample documents, where they lie beside the program."""
+    """Return the sample documents, where they are installed."""
     return sorted(path for path in SAMPLES.glob("*") if path.is_file())

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import llama_cpp as lc
 import numpy as np
 
-from assistant.backends.base import PrefillReport, Tokens
+from assistant.backends.base import PrefillReport
 from assistant.backends.llama.cells import Cells, Kind, State, build, head_of, parse
 from assistant.backends.llama.tuning import Tuning
-from assistant.backends.llama.weights import Weights
+from assistant.backends.llama.weights import Tokens, Weights
 from assistant.errors import Cancelled, ContextOverflow, UnusableModel
 from assistant.streams import IsCancelled, never
 
@@ -73,9 +73,9 @@ class Context:
             reason = f"no memory for a window of {window_tokens} tokens"
             raise UnusableModel(weights.path, reason)
         self._memory = lc.llama_get_memory(self._handle)
-        self._sampler = _greedy_sampler(weights.vocabulary_size)
+        self._samplers = [_greedy_sampler(weights.vocabulary_size)]  # and one with a grammar
         kept = (weights, abort)  # C holds them
-        self._free = weakref.finalize(self, _free_window, self._handle, self._sampler, kept)
+        self._free = weakref.finalize(self, _free_window, self._handle, self._samplers, kept)
         self._free.atexit = False
         self.window_tokens = int(lc.llama_n_ctx(self._handle))
         self._cells: list[Cell] = []
@@ -84,7 +84,7 @@ class Context:
         self._expects = False
 
     def free(self) -> None:
-        """Free the window now; nothing of this object can be used afterwards."""
+        """Free the context now; nothing of this object can be used afterwards."""
         self._free()
 
     @property
@@ -197,13 +197,25 @@ class Context:
         ends = (len(tokens) - shared, len(other) - shared)
         return min(ends) > 0 and sum(ends) <= self._batch_tokens
 
-    def begin_reply(self) -> None:
-        """Forget what was written before."""
-        lc.llama_sampler_reset(self._sampler)
+    def begin_reply(self, grammar: str = "") -> None:
+        """Forget the last reply.
+
+        Args:
+            grammar: GBNF that the reply obeys; "" for any reply.
+
+        Raises:
+            ValueError: the grammar is broken.
+        """
+        for sampler in self._samplers[1:]:
+            lc.llama_sampler_free(sampler)
+        del self._samplers[1:]
+        lc.llama_sampler_reset(self._samplers[0])
+        if grammar:
+            self._samplers.append(_grammar_sampler(self._weights, grammar))
 
     def next_token(self) -> int:
-        """Return the likeliest token to follow; `read` it to go on."""
-        return int(lc.llama_sampler_sample(self._sampler, self._handle, -1))
+        """Return the most likely token to follow; `read` it to go on."""
+        return int(lc.llama_sampler_sample(self._samplers[-1], self._handle, -1))
 
     def scores(self, tokens: Sequence[int], row: int = -1) -> list[float]:
         """Return how strongly each of these is expected next, as logits.
@@ -271,13 +283,23 @@ def _batch(
         lc.llama_batch_free(batch)
 
 
-def _free_window(handle: Any, sampler: Any, _kept: object) -> None:
-    lc.llama_sampler_free(sampler)
+def _free_window(handle: Any, samplers: list[Any], _kept: object) -> None:
+    for sampler in samplers:
+        lc.llama_sampler_free(sampler)
     lc.llama_free(handle)
 
 
-def _greedy_sampler(vocabulary: int) -> Any:
+def _grammar_sampler(weights: Weights, grammar: str) -> Any:
+    constraint = lc.llama_sampler_init_grammar(weights.vocabulary, grammar.encode(), b"root")
+    if not constraint:
+        raise ValueError("the grammar is not valid GBNF with a rule named root")
+    return _greedy_sampler(weights.vocabulary_size, constraint)
+
+
+def _greedy_sampler(vocabulary: int, constraint: Any = None) -> Any:
     chain = lc.llama_sampler_chain_init(lc.llama_sampler_chain_default_params())
+    if constraint:
+        lc.llama_sampler_chain_add(chain, constraint)
     penalties = lc.llama_sampler_init_penalties(vocabulary, REPEAT_WINDOW, REPEAT_PENALTY, 0.0, 0.0)
     lc.llama_sampler_chain_add(chain, penalties)
     lc.llama_sampler_chain_add(chain, lc.llama_sampler_init_greedy())

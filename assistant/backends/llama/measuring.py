@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from assistant.backends.base import Throughput, Tokens
+from assistant.backends.base import Throughput
 from assistant.backends.llama.cells import blank
 from assistant.backends.llama.context import Context
 from assistant.backends.llama.tuning import Tuned, Tuning
-from assistant.backends.llama.weights import Weights, can_repack, uses_gpu
+from assistant.backends.llama.weights import Tokens, Weights, can_repack, uses_gpu
 
 DEPTH: Final = 2_048  # of the deeper of two measurements, in tokens
 PROBE_TOKENS: Final = 32  # by which it is found how many tokens may be tried
@@ -31,7 +31,7 @@ UNDISTURBED: Final = 0.65  # of the processors' time, at least: alone it is 0.8 
 
 
 def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
-    """Return the best settings for a model file, and its speeds with them.
+    """Return the best settings for a model file, and its throughput with them.
 
     Args:
         cores: physical ones that may be used.
@@ -49,9 +49,9 @@ def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
             best = _better(best, _try(weights, replace(best.tuning, **changes)))
     if gpu or not can_repack():
         return best
-    laid_out = replace(best.tuning, laid_out=True)
-    with _loaded(path, laid_out) as weights:
-        return _better(best, _try(weights, laid_out))
+    repack = replace(best.tuning, repack=True)
+    with _loaded(path, repack) as weights:
+        return _better(best, _try(weights, repack))
 
 
 def _changes(tuning: Tuning, processors: int) -> list[dict[str, Any]]:
@@ -71,13 +71,15 @@ def _better(best: Tuned, other: Tuned) -> Tuned:
 
 
 def _cost(tuned: Tuned) -> float:
-    speeds = tuned.speeds
-    return speeds.reading(READ_TOKENS) + speeds.writing(WRITE_TOKENS, depth=READ_TOKENS)
+    throughput = tuned.throughput
+    return throughput.prefill_time(READ_TOKENS) + throughput.decode_time(
+        WRITE_TOKENS, depth=READ_TOKENS
+    )
 
 
 @contextmanager
 def _loaded(path: Path, tuning: Tuning) -> Iterator[Weights]:
-    weights = Weights(path, laid_out=tuning.laid_out, gpu_layers=tuning.gpu_layers)
+    weights = Weights(path, repack=tuning.repack, gpu_layers=tuning.gpu_layers)
     try:
         yield weights
     finally:
@@ -88,14 +90,14 @@ def _try(weights: Weights, tuning: Tuning) -> Tuned:
     context = Context(weights, tuning, DEPTH + SAMPLE_TOKENS[1] + WRITTEN)
     start, cpu = time.perf_counter(), time.process_time()
     try:
-        speeds = _speeds(context)
+        throughput = _throughput(context)
     finally:
         context.free()
     had = (time.process_time() - cpu) / (time.perf_counter() - start) / tuning.threads
-    return Tuned(tuning, speeds, disturbed=not tuning.gpu_layers and had < UNDISTURBED)
+    return Tuned(tuning, throughput, disturbed=not tuning.gpu_layers and had < UNDISTURBED)
 
 
-def _speeds(context: Context) -> Throughput:
+def _throughput(context: Context) -> Throughput:
     context.read(_some(PROBE_TOKENS))  # the first time pages come from the disk
     sample = _some(_sample_tokens(context))
     count = len(sample)
@@ -109,10 +111,10 @@ def _speeds(context: Context) -> Throughput:
     read, read_deeper = line(flat / count, deep / count, at=count / 2)
     write, write_deeper = line(flat_write, deep_write, at=count)
     return Throughput(
-        read_s=read,
-        read_deeper_s=read_deeper,
-        write_s=write,
-        write_deeper_s=write_deeper,
+        prefill_s=read,
+        prefill_deeper_s=read_deeper,
+        decode_s=write,
+        decode_deeper_s=write_deeper,
         restore_s=restore,
     )
 

@@ -28,7 +28,7 @@ class PromptPiece:
     is_content: bool
 
 
-def lay_out(
+def render(
     template: str, messages: Sequence[Message], *, bos: str = "", eos: str = ""
 ) -> list[PromptPiece]:
     """Return the prompt in order, up to the place where the assistant's reply begins.
@@ -52,7 +52,7 @@ def lay_out(
     return pieces
 
 
-def lay_out_plain(messages: Sequence[Message]) -> list[PromptPiece]:
+def render_plain(messages: Sequence[Message]) -> list[PromptPiece]:
     """Return a completion prompt for a base model, which knows no roles."""
     pieces: list[PromptPiece] = []
     for message in messages:

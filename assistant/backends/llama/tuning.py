@@ -10,11 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from assistant.backends.base import Throughput
 from assistant.storage.files import write_json
 
+# Names in files of the version before, which measured the same.
+OLD_NAMES: Final = {
+    "laid_out": "repack", "read_s": "prefill_s", "read_deeper_s": "prefill_deeper_s",
+    "write_s": "decode_s", "write_deeper_s": "decode_deeper_s",
+}  # fmt: skip
 VERSION: Final = 3  # of the measurement: one of another version is done again
 
 
@@ -27,7 +32,7 @@ class Tuning:
         batch_threads: that read.
         batch_tokens: read at once.
         flash_attention: whether attention is computed without its matrix of scores.
-        laid_out: whether weights are copied into the processor's own order.
+        repack: whether weights are copied into the processor's own order.
         gpu_layers: layers that a GPU takes; -1 for all.
         kv: type of the KV cache, "f16" or "q8_0".
     """
@@ -36,7 +41,7 @@ class Tuning:
     batch_threads: int
     batch_tokens: int = 256  # reads as fast as 512 here, and stops and reports sooner
     flash_attention: bool = False
-    laid_out: bool = False
+    repack: bool = False
     gpu_layers: int = 0
     kv: str = "f16"
 
@@ -50,7 +55,7 @@ class Tuned:
     """
 
     tuning: Tuning
-    speeds: Throughput
+    throughput: Throughput
     disturbed: bool = False
 
 
@@ -66,8 +71,9 @@ class Tunings:
             value = json.loads(self._path(facts).read_text(encoding="utf-8"))
             if value["version"] != VERSION:
                 return None
-            tuning, speeds = Tuning(**value["tuning"]), Throughput(**value["speeds"])
-            return Tuned(tuning, speeds, bool(value["disturbed"]))
+            tuning = Tuning(**_renamed(value["tuning"]))
+            throughput = Throughput(**_renamed(value.get("throughput") or value["speeds"]))
+            return Tuned(tuning, throughput, bool(value["disturbed"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -77,3 +83,7 @@ class Tunings:
 
     def _path(self, facts: Sequence[str]) -> Path:
         return self._folder / f"{sha256(repr(list(facts)).encode()).hexdigest()[:24]}.json"
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    return {OLD_NAMES.get(name, name): value for name, value in values.items()}

@@ -8,15 +8,15 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import llama_cpp as lc
 
-from assistant.backends.base import Tokens
 from assistant.errors import UnusableModel
 from assistant.models.catalogue import parameter_count
 from assistant.models.installed import GgufFacts
 
+Tokens: TypeAlias = list[int]
 PIECE_BYTES = 256
 
 
@@ -109,12 +109,12 @@ def template_of(path: Path) -> str:
 class Weights:
     """One loaded GGUF file; freed with the last reference to it."""
 
-    def __init__(self, path: Path, *, laid_out: bool = False, gpu_layers: int = 0) -> None:
+    def __init__(self, path: Path, *, repack: bool = False, gpu_layers: int = 0) -> None:
         """Load the file.
 
         Args:
-            laid_out: copy the weights into the order that this processor multiplies fastest;
-                else they are used as they lie in the file.
+            repack: copy the weights into the order that this processor multiplies fastest;
+                else they are used as they are in the file.
             gpu_layers: how many layers a GPU takes; -1 for all.
 
         Raises:
@@ -122,16 +122,16 @@ class Weights:
         """
         self.path = path
         params = lc.llama_model_default_params()
-        params.use_extra_bufts = laid_out
+        params.use_extra_bufts = repack
         params.n_gpu_layers = gpu_layers
         self.handle = _load(path, params)
         self._free = weakref.finalize(self, lc.llama_model_free, self.handle)
         self._free.atexit = False
-        self._vocabulary = lc.llama_model_get_vocab(self.handle)
+        self.vocabulary = lc.llama_model_get_vocab(self.handle)
         self.template = _template(self.handle)
-        self.vocabulary_size = int(lc.llama_vocab_n_tokens(self._vocabulary))
-        self.bos = int(lc.llama_vocab_bos(self._vocabulary))
-        self.eos = int(lc.llama_vocab_eos(self._vocabulary))
+        self.vocabulary_size = int(lc.llama_vocab_n_tokens(self.vocabulary))
+        self.bos = int(lc.llama_vocab_bos(self.vocabulary))
+        self.eos = int(lc.llama_vocab_eos(self.vocabulary))
 
     def free(self) -> None:
         """Free the weights now; nothing of this object can be used afterwards."""
@@ -139,14 +139,14 @@ class Weights:
 
     @property
     def begins_with_bos(self) -> bool:
-        return bool(lc.llama_vocab_get_add_bos(self._vocabulary))
+        return bool(lc.llama_vocab_get_add_bos(self.vocabulary))
 
     def tokenize(self, text: str, *, special: bool) -> Tokens:
         """Return the tokens of `text`; with `special`, control tokens may come of it."""
         data = text.encode()
         tokens = (lc.llama_token * (len(data) + 8))()
         found = lc.llama_tokenize(
-            self._vocabulary, data, len(data), tokens, len(tokens), False, special
+            self.vocabulary, data, len(data), tokens, len(tokens), False, special
         )
         return list(tokens[:found])
 
@@ -154,19 +154,19 @@ class Weights:
         """Return how the vocabulary writes a token; "" for one that there is not (below 0)."""
         if token < 0:
             return ""
-        return str(lc.llama_vocab_get_text(self._vocabulary, token).decode("utf-8", "replace"))
+        return str(lc.llama_vocab_get_text(self.vocabulary, token).decode("utf-8", "replace"))
 
     def bytes_of(self, token: int) -> bytes:
         """Return what a token adds to a reply; nothing for a control token."""
         buffer = ctypes.create_string_buffer(PIECE_BYTES)
-        length = lc.llama_token_to_piece(self._vocabulary, token, buffer, len(buffer), 0, False)
+        length = lc.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, False)
         return buffer.raw[: max(0, length)]
 
     def is_control(self, token: int) -> bool:
-        return bool(lc.llama_vocab_is_control(self._vocabulary, token))
+        return bool(lc.llama_vocab_is_control(self.vocabulary, token))
 
     def ends_reply(self, token: int) -> bool:
-        return bool(lc.llama_vocab_is_eog(self._vocabulary, token))
+        return bool(lc.llama_vocab_is_eog(self.vocabulary, token))
 
 
 @contextmanager

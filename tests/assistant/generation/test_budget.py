@@ -1,29 +1,31 @@
 """The plan of the window: exact, complete, and nothing cut silently."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.backends.base import Prefix, Throughput
+from assistant.backends.base import Prefix, Prompt, Throughput, TokenCounter
 from assistant.backends.fake import ScriptedModel
 from assistant.backends.llama.model import LlamaModel
 from assistant.errors import ContextOverflow
 from assistant.generation.budget import (
     ANSWER_TOKENS,
     LEAST_TOKENS,
+    SEPARATOR_TOKENS,
     Limits,
-    PackedContext,
-    noted,
-    pack,
+    Selection,
+    estimate,
+    fitting_notes,
+    plan,
+    select,
 )
-from assistant.generation.prompts import ask_messages, passage_text
-from assistant.types import ContextMode, Message, Passage, Role
+from assistant.generation.prompts import RULES, ask_prompt, passage_text, passages_text
+from assistant.types import ContextMode, ContextPlan, Message, Passage, Query, Role
 from tests.assistant.passages import passage
 
-WORDS = ScriptedModel("").count
+WORDS = ScriptedModel("")
 PASSAGE_TOKENS = 1800
 LANGUAGES = ("en", "hi", "th", "zh")
 ALPHABETS = st.sampled_from(["abc deñ. ", "橋は長い。", "الجسر طويل ", "पुल लंबा है। ", "สะพานยาว"])
@@ -62,30 +64,45 @@ def exchanges(*said: str) -> list[Message]:
     ]
 
 
-def check(
+def chosen(
     question: str,
-    language: str,
+    found: list[Passage],
+    history: list[Message],
+    limits_: Limits,
+    *,
+    language: str = "en",
+    counter: TokenCounter = WORDS,
+    cached: list[Passage] | None = None,
+) -> Selection:
+    query = Query(question, language, history=tuple(history))
+    return select(query, found, counter=counter, limits=limits_, cached=cached or ())
+
+
+def planned(
+    question: str,
     found: list[Passage],
     history: list[Message],
     window: int,
-    count: Callable[[str], int],
-) -> None:
-    try:
-        packing = pack(question, language, found, history, count=count, limits=limits(window))
-    except ContextOverflow as error:
-        assert error.needed_tokens > error.window_tokens == window  # said, not cut
-        return
-    plan = packing.plan
-    assert sum(plan.ledger.values()) <= window
-    assert list(plan.ledger) == ["rules", "documents", "conversation", "question", "answer"]
-    every = {(p.document.id, page) for p in found for page in p.chunk.pages}
-    assert set(plan.pages_read) | set(plan.pages_left_out) == every
-    assert not set(plan.pages_read) & set(plan.pages_left_out)
-    given_pages = {(p.document.id, page) for p in packing.passages for page in p.chunk.pages}
-    assert set(plan.pages_read) == given_pages
-    assert [p.number for p in packing.passages] == list(range(1, len(packing.passages) + 1))
-    assert list(packing.history) == history[len(history) - len(packing.history) :]
-    assert len(packing.history) % 2 == 0
+    *,
+    language: str = "en",
+    counter: TokenCounter = WORDS,
+) -> tuple[Selection, ContextPlan, Prompt]:
+    """Return what fits, its plan and its prompt, as `ContextBuilder` puts them together."""
+    query = Query(question, language, history=tuple(history))
+    selection = select(query, found, counter=counter, limits=limits(window))
+    text = passages_text(selection.passages)
+    prompt = ask_prompt(query, text, selection.history)
+    made = plan(
+        query,
+        prompt,
+        selection,
+        counter=counter,
+        cache=None,
+        throughput=None,
+        window=window,
+        text=text,
+    )
+    return selection, made, prompt
 
 
 @settings(deadline=None, max_examples=120)
@@ -96,33 +113,35 @@ def check(
     said=st.lists(texts(), max_size=4),
     window=st.integers(400, 3000),
 )
-def test_a_plan_never_exceeds_its_window_and_names_every_page(
-    count: Callable[[str], int],
+def test_a_plan_is_exact_never_exceeds_its_window_and_names_every_page(
+    tokenizer: LlamaModel,
     question: str,
     language: str,
     found: list[Passage],
     said: list[str],
     window: int,
 ) -> None:
-    check(question, language, found, exchanges(*said), window, count)
-
-
-@settings(deadline=None, max_examples=40)
-@given(found=candidates(), said=st.lists(texts(), max_size=4), window=st.integers(600, 3000))
-def test_the_prompt_of_llama_3_is_within_what_the_plan_says(
-    tokenizer: LlamaModel, found: list[Passage], said: list[str], window: int
-) -> None:
     history = exchanges(*said)
     try:
-        packing = pack("Why?", "es", found, history, count=tokenizer.count, limits=limits(window))
-    except ContextOverflow:
+        selection, made, prompt = planned(
+            question, found, history, window, language=language, counter=tokenizer
+        )
+    except ContextOverflow as error:
+        assert error.needed_tokens > error.window_tokens == window  # said, not cut
         return
-    messages = ask_messages("Why?", packing.text, "es", packing.history)
-    prompt = tokenizer.encode(messages)
-    assert len(prompt) + ANSWER_TOKENS <= sum(packing.plan.ledger.values()) <= window
-    exact = packing.counted(len(prompt), tokenizer.count).plan.ledger
-    assert sum(exact.values()) == len(prompt) + ANSWER_TOKENS
-    assert min(exact.values()) >= 0
+    assert list(made.ledger) == ["rules", "documents", "conversation", "question", "answer"]
+    tokens = len(tokenizer.engine.encoder.prompt(prompt)[1])
+    assert sum(made.ledger.values()) == tokens + ANSWER_TOKENS <= window
+    assert min(made.ledger.values()) >= 0
+    every = {(p.document.id, page) for p in found for page in p.chunk.pages}
+    assert set(made.pages_read) | set(made.pages_left_out) == every
+    assert not set(made.pages_read) & set(made.pages_left_out)
+    given_pages = {(p.document.id, page) for p in selection.passages for page in p.chunk.pages}
+    assert set(made.pages_read) == given_pages
+    numbers = [p.number for p in selection.passages]
+    assert numbers == list(range(1, len(selection.passages) + 1))
+    assert list(selection.history) == history[len(history) - len(selection.history) :]
+    assert len(selection.history) % 2 == 0
 
 
 def test_passages_are_numbered_as_the_documents_run_the_better_document_first() -> None:
@@ -132,7 +151,7 @@ def test_passages_are_numbered_as_the_documents_run_the_better_document_first() 
         passage("b one", name="b", ordinal=1),
         passage("a three", name="a", ordinal=3),
     ]
-    packing = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192))
+    packing = chosen("Why?", found, [], limits(8192))
     assert [(p.number, p.chunk.text) for p in packing.passages] == [
         *((1, "b one"), (2, "b two"), (3, "a three"), (4, "a nine"))
     ]
@@ -140,21 +159,21 @@ def test_passages_are_numbered_as_the_documents_run_the_better_document_first() 
 
 def test_the_oldest_exchanges_are_dropped_first() -> None:
     history = exchanges("first " * 100, "second " * 100, "third " * 100)
-    packing = pack("Why?", "en", [], history, count=WORDS, limits=limits(2000))
+    packing = chosen("Why?", [], history, limits(2000))
     assert list(packing.history) == history[2:]
 
 
 def test_an_exchange_is_kept_whole_or_not_at_all() -> None:
     history = [*exchanges("short"), Message(Role.USER, "long " * 900), Message(Role.ASSISTANT, "x")]
-    assert pack("Why?", "en", [], history, count=WORDS, limits=limits(2000)).history == ()
+    assert chosen("Why?", [], history, limits(2000)).history == ()
 
 
 def test_the_conversation_never_pushes_the_last_passage_out() -> None:
     history = exchanges("talk " * 60, "talk " * 60)
     found = [passage("fact " * 200)]
-    alone = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192)).plan
-    tight = sum(alone.ledger.values())
-    packing = pack("Why?", "en", found, history, count=WORDS, limits=limits(tight))
+    _, alone, _ = planned("Why?", found, [], 8192)
+    tight = sum(alone.ledger.values()) + SEPARATOR_TOKENS
+    packing = chosen("Why?", found, history, limits(tight))
     assert (len(packing.passages), packing.history) == (1, ())
 
 
@@ -164,7 +183,7 @@ def test_a_passage_too_many_is_left_out_and_a_smaller_one_takes_its_room() -> No
         passage("two " * 1000, ordinal=1, pages=((0, 2),)),
         passage("three " * 100, ordinal=2, pages=((0, 3),)),
     ]
-    plan = pack("Why?", "en", found, [], count=WORDS, limits=limits(8192)).plan
+    _, plan, _ = planned("Why?", found, [], 8192)
     assert plan.pages_read == (("book", 1), ("book", 3))
     assert plan.pages_left_out == (("book", 2),)
     assert plan.ledger["documents"] <= PASSAGE_TOKENS
@@ -172,7 +191,7 @@ def test_a_passage_too_many_is_left_out_and_a_smaller_one_takes_its_room() -> No
 
 def test_a_question_that_fills_the_window_is_an_overflow_with_numbers() -> None:
     with pytest.raises(ContextOverflow) as caught:
-        pack("why " * 3000, "en", [passage("fact")], [], count=WORDS, limits=limits(2048))
+        chosen("why " * 3000, [passage("fact")], [], limits(2048))
     assert caught.value.needed_tokens > 3000 + ANSWER_TOKENS
     assert caught.value.window_tokens == 2048
 
@@ -180,9 +199,9 @@ def test_a_question_that_fills_the_window_is_an_overflow_with_numbers() -> None:
 def test_what_need_not_be_read_is_taken_beyond_the_time_for_reading() -> None:
     found = [passage(f"{n} " * 500, ordinal=n, pages=((0, n + 1),)) for n in range(5)]
     tight = Limits(8192, passages=3000, fresh=600)
-    fresh = pack("Why?", "en", found, [], count=WORDS, limits=tight)
+    fresh = chosen("Why?", found, [], tight)
     assert [p.chunk.ordinal for p in fresh.passages] == [0]
-    kept = pack("Why?", "en", found, [], count=WORDS, limits=tight, kept=found[1:])
+    kept = chosen("Why?", found, [], tight, cached=found[1:])
     assert [p.chunk.ordinal for p in kept.passages] == [0, 1, 2, 3, 4]
 
 
@@ -194,50 +213,64 @@ def test_a_slow_model_is_given_less_to_read_but_never_nothing() -> None:
     assert Limits.of(8192, slow, 1.0).fresh == LEAST_TOKENS
 
 
-def test_a_time_is_predicted_from_what_is_read_and_what_is_put_back() -> None:
-    speeds = Throughput(0.01, 0.0, 0.1, 0.0, restore_s=0.001)
-    packing = pack("Why?", "en", [passage("word " * 400)], [], count=WORDS, limits=limits(8192))
-    fresh = packing.timed(speeds, WORDS).plan.predicted_s
-    kept = packing.recalled([Prefix((1,) * 500, ((0, 450),), "book")], [], WORDS)
-    recalled = kept.timed(speeds, WORDS).plan.predicted_s
+def test_a_time_is_predicted_from_what_is_prefilled_and_what_is_restored() -> None:
+    throughput = Throughput(0.01, 0.0, 0.1, 0.0, restore_s=0.001)
+    model = ScriptedModel("")
+    query = Query("Why?", "en")
+    selection = select(query, [passage("word " * 400)], counter=model, limits=limits(8192))
+    text = passages_text(selection.passages)
+    prefix = Prefix((f"{RULES}\n\n", text), (0, 1), "book")
+
+    def predicted(prompt: Prompt, fresh: str, speed: Throughput | None) -> float | None:
+        return plan(
+            query,
+            prompt,
+            selection,
+            counter=model,
+            cache=model.prefix_cache,
+            throughput=speed,
+            window=8192,
+            text=fresh,
+        ).predicted_s
+
+    fresh = predicted(ask_prompt(query, text), text, throughput)
+    cached = predicted(ask_prompt(query, "", (), [prefix]), "", throughput)
     assert fresh is not None
-    assert recalled is not None
-    assert fresh - recalled == pytest.approx(0.01 * (fresh_tokens(packing) - 48) - 0.45, abs=0.2)
-    assert packing.timed(None, WORDS).plan.predicted_s is None
-
-
-def fresh_tokens(packing: PackedContext) -> int:
-    return packing.plan.ledger["rules"] + packing.plan.ledger["documents"]
+    assert cached is not None
+    tokens = model.visible_tokens(prefix)
+    assert fresh - cached == pytest.approx(tokens * (0.01 - 0.001))
+    assert predicted(ask_prompt(query, text), text, None) is None
 
 
 def test_the_tokens_of_each_page_add_up_to_those_of_the_documents(
-    count: Callable[[str], int],
+    tokenizer: LlamaModel,
 ) -> None:
     found = [
         passage("The bridge is old. It is long.", pages=((0, 3), (19, 4))),
         passage("It is of granite.", ordinal=1, pages=((0, 4),)),
     ]
-    packing = pack("Why?", "en", found, [], count=count, limits=limits(8192))
-    plan = packing.plan
-    assert [page for _, page, _ in plan.page_tokens] == [3, 4]
-    total = sum(tokens for _, _, tokens in plan.page_tokens)
-    assert total == sum(count(passage_text(p)) for p in packing.passages)
+    selection, made, _ = planned("Why?", found, [], 8192, counter=tokenizer)
+    assert [page for _, page, _ in made.page_tokens] == [3, 4]
+    total = sum(tokens for _, _, tokens in made.page_tokens)
+    assert total == sum(tokenizer.count(passage_text(p)) for p in selection.passages)
 
 
 def test_turns_that_do_not_fit_are_counted() -> None:
     history = exchanges("first " * 100, "second " * 100, "third " * 100)
-    assert (
-        pack("Why?", "en", [], history, count=WORDS, limits=limits(2000)).plan.turns_left_out == 2
-    )
+    assert planned("Why?", [], history, 2000)[1].turns_left_out == 2
 
 
-def test_notes_that_do_not_fit_are_left_out_and_what_stands_behind_them_is_cited() -> None:
-    packing = pack("Why?", "en", [], [], count=WORDS, limits=limits(1000))
-    cited = [passage("The bridge is old.", ordinal=4, pages=((0, 5),))]
-    planned = replace(packing, plan=replace(packing.plan, mode=ContextMode.HIERARCHICAL))
-    full = noted(planned, ["- It is old.", "- " + "long " * 2000], cited, WORDS)
-    assert full.text == "- It is old."
-    assert full.plan.ledger["documents"] == WORDS("- It is old.")
-    assert full.plan.pages_read == (("book", 5),)
+def test_notes_that_do_not_fit_are_left_out() -> None:
+    _, empty, _ = planned("Why?", [], [], 1000)
+    assert fitting_notes(empty, ["- It is old.", "- " + "long " * 2000], WORDS) == "- It is old."
     with pytest.raises(ContextOverflow):
-        noted(planned, ["long " * 2000], cited, WORDS)
+        fitting_notes(empty, ["long " * 2000], WORDS)
+
+
+def test_a_plan_of_notes_that_are_not_written_yet_is_an_estimate() -> None:
+    _, empty, _ = planned("Why?", [], [], 1000)
+    throughput = Throughput(0.01, 0.0, 0.1, 0.0)
+    later = estimate(replace(empty, predicted_s=1.0), 300, 20.0, throughput)
+    assert (later.mode, later.ledger["documents"]) == (ContextMode.HIERARCHICAL, 300)
+    assert later.predicted_s == pytest.approx(1.0 + 3.0 + 20.0)
+    assert estimate(empty, 300, 0.0, None).predicted_s is None

@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 import pytest
 
+from assistant.backends.base import Prompt
 from assistant.generation.prompts import (
     PHRASES,
     RULES,
-    answerable_messages,
-    ask_messages,
+    answerable_prompt,
+    ask_prompt,
     overview_messages,
     passages_text,
     phrases,
@@ -18,7 +19,7 @@ from assistant.generation.prompts import (
     summary_messages,
 )
 from assistant.languages import detection
-from assistant.types import Message, Role
+from assistant.types import Message, Query, Role
 from tests.assistant.passages import passage
 
 PASSAGES = [
@@ -27,6 +28,10 @@ PASSAGES = [
 ]
 TEXT = passages_text(PASSAGES)
 HISTORY = [Message(Role.USER, "Who built it?"), Message(Role.ASSISTANT, "Ana [1].")]
+
+
+def asking(question: str, language: str) -> Prompt:
+    return ask_prompt(Query(question, language), TEXT, HISTORY)
 
 
 def test_every_supported_language_has_every_phrase() -> None:
@@ -53,7 +58,7 @@ def test_a_language_without_its_own_words_is_named_in_the_english_ones() -> None
 
 @pytest.mark.parametrize("code", PHRASES)
 def test_the_language_instruction_comes_last(code: str) -> None:
-    last = ask_messages("How long is it?", TEXT, code, HISTORY)[-1]
+    last = asking("How long is it?", code).messages[-1]
     assert last.role is Role.USER
     assert last.text == question_text("How long is it?", code)
     assert last.text.endswith(phrases(code).answer)
@@ -64,23 +69,25 @@ def test_the_language_instruction_comes_last(code: str) -> None:
 
 
 def test_rules_come_first_then_documents_then_the_conversation() -> None:
-    messages = ask_messages("How long is it?", TEXT, "en", HISTORY)
+    messages = asking("How long is it?", "en").messages
     assert [message.role for message in messages] == [
         *(Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER)
     ]
     assert messages[0].text.startswith(RULES)
-    assert messages[1:3] == HISTORY
+    assert list(messages[1:3]) == list(HISTORY)
 
 
 def test_what_comes_before_the_question_is_the_same_in_every_language() -> None:
-    beginnings = {tuple(ask_messages("Q", TEXT, code, HISTORY)[:-1]) for code in PHRASES}
+    beginnings = {tuple(asking("Q", code).messages[:-1]) for code in PHRASES}
     assert len(beginnings) == 1
 
 
 @pytest.mark.parametrize("code", PHRASES)
 def test_yes_or_no_is_asked_behind_the_same_words_as_the_answer(code: str) -> None:
-    asked = ask_messages("How long is it?", TEXT, code, HISTORY)
-    checked = answerable_messages("How long is it?", TEXT, code, HISTORY)
+    asked = asking("How long is it?", code).messages
+    checked = answerable_prompt(
+        asking("How long is it?", code), Query("How long is it?", code)
+    ).messages
     assert checked[:-1] == asked[:-1]
     question = asked[-1].text.removesuffix(phrases(code).answer)
     assert checked[-1].text.startswith(question)
@@ -88,7 +95,7 @@ def test_yes_or_no_is_asked_behind_the_same_words_as_the_answer(code: str) -> No
 
 
 def test_passages_carry_number_title_and_pages() -> None:
-    text = ask_messages("Q", TEXT, "en")[0].text
+    text = ask_prompt(Query("Q", "en"), TEXT).messages[0].text
     assert "[1] (Book, page 3)\nThe bridge is 91 metres long." in text
     assert "[2] (Book, pages 3-4)\nIt was built in 1820." in text
 

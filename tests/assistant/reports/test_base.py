@@ -1,34 +1,37 @@
-"""Works that are written beside, and are there again on another day."""
+"""Reports that are written in the background, stored, and there again on another day."""
 
 import threading
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from assistant.backends.fake import HashEmbedder, ScriptedModel
-from assistant.reports.base import Reports
-from assistant.reports.comparison import ComparisonSpec
-from assistant.reports.summary import Summary, SummarySpec
+from assistant.errors import Cancelled
+from assistant.reports import kinds
+from assistant.reports.base import Reports, ReportSpec
+from assistant.reports.summary import Summary
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
-from assistant.streams import IsCancelled, Progress, Step, TextDelta
+from assistant.streams import Events, IsCancelled, Progress, Step, Stream
+from assistant.types import Query
 from assistant.workspace import Workspace
 from tests.assistant.storage.libraries import add
 from tests.assistant.storage.test_reports import summary_of
 
 BRIDGE = "The bridge is 91 metres long.\n\nIt was built by two brothers in the year 1820."
+SUMMARY = kinds()["summary"]
 
 
 class Kept:
     """A store in memory."""
 
     def __init__(self) -> None:
-        self.works: list[Summary] = []
+        self.texts: list[str] = []
 
-    def every(self) -> list[Summary]:
-        return self.works
+    def reports(self, kind: str) -> list[str]:
+        return self.texts
 
-    def put(self, work: Summary) -> None:
-        self.works.append(work)
+    def put_report(self, kind: str, key: str, documents: object, text: str) -> None:
+        self.texts.append(text)
 
 
 class Writer:
@@ -39,73 +42,79 @@ class Writer:
         self.let = threading.Event()
         self.begun: list[str] = []
 
-    def __call__(
-        self, order: SummarySpec, cancelled: IsCancelled
-    ) -> Iterator[Progress | TextDelta | Summary]:
-        self.begun.append(order.document)
-        while not self.let.wait(0.01):
-            yield Progress(Step.WRITING)
-            if cancelled():
-                return
-        yield summary_of(self.library.document(order.document), order.focus)
+    def __call__(self, spec: ReportSpec) -> Stream[Summary]:
+        def work(cancelled: IsCancelled) -> Events[Summary]:
+            self.begun.append(spec.documents[0])
+            while not self.let.wait(0.01):
+                yield Progress(Step.WRITING)
+                if cancelled():
+                    raise Cancelled
+            return summary_of(self.library.document(spec.documents[0]), spec.option("focus"))
+
+        return Stream(work)
 
 
-def writer_of(folder: Path) -> tuple[Writer, list[SummarySpec]]:
+def writer_of(folder: Path) -> tuple[Writer, list[ReportSpec]]:
     library = Library(folder, ExactIndex(), embedder=HashEmbedder())
     books = [add(library, BRIDGE, title="A"), add(library, "The llama.", title="B")]
-    return Writer(library), [SummarySpec(book.id, "en", "short") for book in books]
+    return Writer(library), [SUMMARY.spec([book.id], "en", length="short") for book in books]
 
 
-def test_what_is_being_written_is_not_begun_twice(tmp_path: Path) -> None:
+def reports_of(writer: Writer, store: Kept) -> Reports:
+    return Reports(kinds(), writer, store, writer.library.documents)
+
+
+def test_a_report_that_is_being_written_is_not_started_twice(tmp_path: Path) -> None:
     write, (one, other) = writer_of(tmp_path)
-    works = Reports(write, Kept())
-    assert works.last(one) is None
-    job = works.want(one)
-    assert works.want(one) is job
-    works.want(other)
-    assert list(works.running) == [one, other]
+    reports = reports_of(write, Kept())
+    assert reports.job(one) is None
+    job = reports.start(one)
+    assert reports.start(one) is job
+    reports.start(other)
+    assert list(reports.running("summary")) == [one, other]
+    assert reports.running("comparison") == {}
     write.let.set()
     assert job.wait().result is not None
-    works.want(other).wait()
-    assert (works.running, works.last(one)) == ({}, job)
-    assert {made.order for made in works.every()} == {one, other}
-    works.want(one).wait()
-    assert write.begun.count(one.document) == 2
+    reports.start(other).wait()
+    assert (reports.running("summary"), reports.job(one)) == ({}, job)
+    assert {SUMMARY.spec_of(made) for made in reports.stored("summary")} == {one, other}
+    reports.start(one).wait()
+    assert write.begun.count(one.documents[0]) == 2
 
 
-def test_what_is_written_about_a_dropped_document_is_stopped(tmp_path: Path) -> None:
+def test_work_about_a_dropped_document_is_stopped_and_forgotten(tmp_path: Path) -> None:
     write, (one, other) = writer_of(tmp_path)
-    kept = Kept()
-    works = Reports(write, kept)
-    job = works.want(one)
-    late = works.want(other)
-    works.drop(one.document)
+    store = Kept()
+    reports = reports_of(write, store)
+    job = reports.start(one)
+    late = reports.start(other)
+    reports.drop(one.documents[0])
     assert job.view.over
-    assert works.last(one) is None
-    assert list(works.running) == [other]
-    works.stop()
+    assert reports.job(one) is None
+    assert list(reports.running("summary")) == [other]
+    reports.stop()
     assert late.wait(5).over
-    assert (works.running, kept.works) == ({}, [])
+    assert (reports.running("summary"), store.texts) == ({}, [])
 
 
-def test_a_workspace_keeps_summaries_and_comparisons(tmp_path: Path) -> None:
+def test_a_workspace_stores_summaries_and_comparisons(tmp_path: Path) -> None:
     library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
     one = add(library, BRIDGE, title="One")
     other = add(library, BRIDGE + " It is of stone.", title="Other")
     model = ScriptedModel("1. The bridge is 91 metres long.\n2. It was built in 1820.")
     first = Workspace.of(library, HashEmbedder(), model)
-    order = SummarySpec(one.id, "en", "short", focus="length")
-    made = first.summaries.want(order).wait()
+    spec = SUMMARY.spec([one.id], "en", length="short", focus="length")
+    made = first.reports.start(spec).wait()
     assert made.error is None
-    pair = ComparisonSpec(one.id, other.id, "en")
-    assert first.comparisons.want(pair).wait().error is None
-    again = Workspace.of(library, HashEmbedder(), model)
-    (kept,) = again.summaries.every()
-    assert kept.order == order
-    assert kept == made.result
-    assert [each.order for each in again.comparisons.every()] == [pair]
-    again.remove(other)
-    assert (again.summaries.every(), again.comparisons.every()) == ([kept], [])
+    pair = kinds()["comparison"].spec([one.id, other.id], "en")
+    assert first.reports.start(pair).wait().error is None
+    again = Workspace.of(library, HashEmbedder(), model).reports
+    (stored,) = again.stored("summary")
+    assert SUMMARY.spec_of(stored) == spec
+    assert stored == again.find(spec) == made.result
+    assert [kinds()["comparison"].spec_of(r) for r in again.stored("comparison")] == [pair]
+    Workspace.of(library, HashEmbedder(), model).remove(other)
+    assert (again.stored("summary"), again.stored("comparison")) == ([stored], [])
 
 
 def test_removing_a_document_ends_all_work_on_it(tmp_path: Path) -> None:
@@ -120,12 +129,32 @@ def test_removing_a_document_ends_all_work_on_it(tmp_path: Path) -> None:
 
     workspace = Workspace.of(library, HashEmbedder(), ScriptedModel(reply))
     talk = workspace.conversations.begin()
-    answer = workspace.conversations.ask(talk, "How long is the bridge?", documents=[one.id])
-    summary = workspace.summaries.want(SummarySpec(one.id, "en", "short"))
+    query = Query("How long is the bridge?", documents=(one.id,))
+    answer = workspace.conversations.ask(talk, query)
+    summary = workspace.reports.start(SUMMARY.spec([one.id], "en", length="short"))
     threading.Timer(0.2, held.set).start()
     workspace.remove(one)
     assert answer.view.over
     assert summary.view.over
-    assert workspace.summaries.every() == []
+    assert workspace.reports.stored("summary") == []
     (turn,) = workspace.conversations.turns(talk.id)
     assert turn.text == ""
+
+
+def test_a_report_survives_its_json_and_knows_its_document_as_it_is_now(tmp_path: Path) -> None:
+    library = Library(tmp_path, ExactIndex(), embedder=HashEmbedder())
+    book = add(library, BRIDGE, title="One")
+    made = summary_of(book, "wool")
+    text = SUMMARY.to_json(made)
+    renamed = replace(book, title="Other")
+    assert SUMMARY.from_json(text, {book.id: book}) == made
+    assert SUMMARY.from_json(text, {book.id: renamed}) == replace(made, document=renamed)
+    assert SUMMARY.from_json(text, {}) is None
+
+
+def test_equal_specs_have_equal_keys_and_options_are_stripped() -> None:
+    one = SUMMARY.spec(["a"], "en", focus=" wool ", length="short")
+    other = SUMMARY.spec(["a"], "en", length="short", focus="wool")
+    assert one == other
+    assert one.key == other.key == '[["a"], "en", {"focus": "wool", "length": "short"}]'
+    assert one.key != SUMMARY.spec(["a"], "en").key

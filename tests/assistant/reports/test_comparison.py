@@ -9,6 +9,7 @@ from assistant.reports.comparison import Comparison
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.types import Message, Point
+from tests.assistant.running import report
 from tests.assistant.storage.libraries import add
 
 LONG = "The old stone bridge over the river is {} metres long."
@@ -28,7 +29,8 @@ def compared(folder: Path, *, knows: bool = True) -> Comparison:
     library = Library(folder, ExactIndex(), embedder=HashEmbedder())
     one, other = add(library, FIRST, title="One"), add(library, SECOND, title="Other")
     model = ScriptedModel(points_of, knows=knows)
-    *_, result = Assistant(model, HashEmbedder(), library).compare(one.id, other.id)
+    assistant = Assistant(model, HashEmbedder(), library)
+    *_, result = report(assistant, "comparison", one.id, other.id)
     assert isinstance(result, Comparison)
     return result
 

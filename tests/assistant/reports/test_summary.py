@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from assistant.assistant import Assistant
-from assistant.backends.base import Choice, Generation, Tokens
+from assistant.backends.base import Choice, Generation, Prompt
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.errors import Cancelled
 from assistant.generation.key_points import whole_sentences
 from assistant.generation.prompts import phrases
-from assistant.reports.summary import Length, SectionSummary, Summary, markdown
+from assistant.reports.summary import KIND, Length, SectionSummary, Summary
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.streams import Progress, Step, TextDelta
 from assistant.types import ContextMode, Document, Point
+from tests.assistant.running import report
 from tests.assistant.storage.libraries import add
+from ui.exports import report_markdown
 
 SAID = "The text tells of the bridge and of its keeper."
 PAGES = 40
@@ -36,10 +38,14 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def run(
-    model: ScriptedModel, library: Library, book: Document, **options: object
+    model: ScriptedModel, library: Library, book: Document, **options: Any
 ) -> list[Progress | TextDelta | Summary]:
     assistant = Assistant(model, HashEmbedder(), library)
-    return list(assistant.summarize(book.id, **options))  # type: ignore[arg-type]
+    return report(assistant, "summary", book.id, **options)
+
+
+def markdown(summary: Summary) -> str:
+    return report_markdown(KIND, summary, lambda key, **facts: key)
 
 
 def pages_read(summary: Summary) -> list[int]:
@@ -62,7 +68,7 @@ def test_what_fits_is_read_in_one_pass(library: Library) -> None:
     assert ([point.text for point in summary.overview], summary.sections) == ([SAID], ())
     assert (summary.plan.mode, pages_read(summary)) == (ContextMode.WHOLE, [1, 2, 3])
     assert len(model.asked) == 1
-    assert "It is of granite." in model.asked[0][0].text
+    assert "It is of granite." in model.prompts[0].flat.messages[0].text
     assert "".join(e.text for e in events if isinstance(e, TextDelta)).strip() == f"- {SAID}"
 
 
@@ -74,7 +80,7 @@ def test_every_page_of_a_long_book_is_read_and_named(library: Library) -> None:
     assert summary.plan.pages_read == tuple((book.id, n) for n in range(1, PAGES + 1))
     assert summary.plan.pages_left_out == ()
     assert len(summary.sections) > 1
-    read = "\n".join(messages[0].text for messages in model.asked)
+    read = "\n".join(prompt.flat.messages[0].text for prompt in model.prompts)
     assert [n for n in range(PAGES) if f"Page {n} tells" not in read] == []
     assert summary.sections[0].pages[0] == 1
     for before, after in pairwise(summary.sections):
@@ -120,7 +126,7 @@ def test_with_a_focus_what_a_search_finds_is_read(library: Library) -> None:
     assert len(pages_read(summary)) < PAGES
     (asked,) = [messages for messages in model.asked if "List in English" in messages[-1].text]
     assert "lighthouse keeper ships" in asked[-1].text
-    assert "counted ships" in asked[0].text
+    assert any("counted ships" in p.flat.messages[0].text for p in model.prompts)
     again = summary_of(run(ScriptedModel("No."), library, book, focus="lighthouse keeper ships"))
     assert again == replace(summary, kept=True)
     assert summary_of(run(ScriptedModel("No."), library, book)) == replace(whole, kept=True)
@@ -129,10 +135,14 @@ def test_with_a_focus_what_a_search_finds_is_read(library: Library) -> None:
 class Strict(ScriptedModel):
     """Finds that what it reads is about the subject, and a statement only when it names it."""
 
-    def choose(self, prompt: Tokens, options: Sequence[str], **others: Any) -> Choice:
-        choice = super().choose(prompt, options, **others)
+    def probabilities(self, prompt: Prompt, options: Sequence[str], **others: Any) -> Choice:
+        choice = super().probabilities(prompt, options, **others)
         said = self.asked[-1][-1].text
-        return replace(choice, shares=(0.2, 0.8)) if said.startswith("Statement: It is") else choice
+        return (
+            replace(choice, probabilities=(0.2, 0.8))
+            if said.startswith("Statement: It is")
+            else choice
+        )
 
 
 def test_points_about_something_else_are_dropped(library: Library) -> None:
@@ -311,6 +321,6 @@ def test_markdown_shows_title_overview_and_pages(library: Library) -> None:
         ),
     )
     assert markdown(summary) == (
-        f"# The bridge\n\n- {SAID}\n\n## One (p. 1)\n\n- Old.\n\n"
+        f"# The bridge\n\n## Summary\n\n- {SAID}\n\n## One (p. 1)\n\n- Old.\n\n"
         "## Two (p. 2–3)\n\n- Long.\n- Wide.\n"
     )

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from assistant.backends.base import Prefix
+from assistant.backends.llama.encoding import TokenPrefix
+from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.kv_cache import DiskKVCache
-from assistant.backends.llama.model import LlamaModel
 from assistant.backends.llama.tuning import Tuning
 from assistant.types import Message, Role
-from tests.conftest import open_llama
+from tests.conftest import open_engine
 
 SPAWN = multiprocessing.get_context("spawn")
 KILLS = 50
@@ -23,21 +23,21 @@ OPTIONS = [" a", " the", "Yes", "No", " 91"]
 QUOTA = 10**9
 
 
-def readings(model: LlamaModel) -> list[Prefix]:
+def readings(model: LlamaEngine) -> list[TokenPrefix]:
     texts = [f"Section {n}. " + f"Bridge {n} is {n} metres long. " * 120 for n in range(TEXTS)]
-    found = [tuple(model.tokens(text)) for text in texts]
-    return [Prefix(t, ((0, len(t)),), f"doc{n % 3}") for n, t in enumerate(found)]
+    found = [tuple(model.encoder.tokens(text)) for text in texts]
+    return [TokenPrefix(t, ((0, len(t)),), f"doc{n % 3}") for n, t in enumerate(found)]
 
 
 def prepare(model_path: Path, folder: Path, begun: Path) -> None:
     """Child: read the texts over and over, so that it is killed in the middle of something."""
     kept = DiskKVCache(folder, quota_bytes=QUOTA)
-    model = open_llama(model_path, snapshots=kept, tuning=Tuning(1, 1))
+    model = open_engine(model_path, kv_cache=kept, tuning=Tuning(1, 1))
     every = readings(model)
     begun.touch()
     while True:
         for reading in every:
-            model.read(reading)
+            model.prefill(reading)
         for reading in random.sample(every, 4):
             for path in folder.glob(f"{reading.document_id}/*/*.kv"):
                 path.unlink(missing_ok=True)
@@ -54,10 +54,10 @@ def wait_for(path: Path) -> None:
 def test_fifty_kills_leave_nothing_wrong(tiny_llama_path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "states"
     calm = DiskKVCache(tmp_path / "calm", quota_bytes=QUOTA)
-    model = open_llama(tiny_llama_path, snapshots=calm)
+    model = open_engine(tiny_llama_path, kv_cache=calm)
     every = readings(model)
-    question = model.encode([Message(Role.USER, "How long is the bridge?")])
-    right = [model.choose(question, OPTIONS, readings=[r]).shares for r in every]
+    question = model.encoder.encode([Message(Role.USER, "How long is the bridge?")])
+    right = [model.probabilities(question, OPTIONS, prefixes=[r]).probabilities for r in every]
     model.close()
     chance = random.Random(7)
     whole = 0
@@ -71,11 +71,11 @@ def test_fifty_kills_leave_nothing_wrong(tiny_llama_path: Path, tmp_path: Path) 
         os.kill(child.pid, signal.SIGKILL)
         child.join(10)
         kept = DiskKVCache(folder, quota_bytes=QUOTA)
-        again = open_llama(tiny_llama_path, snapshots=kept)
+        again = open_engine(tiny_llama_path, kv_cache=kept)
         for reading, shares in zip(every, right, strict=True):
-            if again.has_read(reading):
+            if again.holds(reading):
                 whole += 1
-                found = again.choose(question, OPTIONS, readings=[reading]).shares
+                found = again.probabilities(question, OPTIONS, prefixes=[reading]).probabilities
                 assert found == pytest.approx(shares, abs=0.001)
         again.close()
     assert whole > KILLS  # or nothing was tested

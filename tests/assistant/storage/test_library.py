@@ -18,13 +18,13 @@ from assistant.errors import (
     WrongEmbedder,
 )
 from assistant.generation.prompts import section_head
+from assistant.reports import kinds
 from assistant.storage.base import VectorIndex
 from assistant.storage.chroma import ChromaIndex
 from assistant.storage.conversations import ConversationTable
 from assistant.storage.database import VERSIONS
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
-from assistant.storage.reports import SUMMARY, ComparisonTable, SummaryTable
 from assistant.types import Document, Heading, Page
 from tests.assistant.storage.libraries import (
     EMBEDDER,
@@ -37,7 +37,7 @@ from tests.assistant.storage.libraries import (
     stage,
     worded,
 )
-from tests.assistant.storage.test_reports import summary_of
+from tests.assistant.storage.test_reports import stored, summary_of
 
 BRIDGE = "The old bridge was built in 1820.\n\nIt is 91 metres long.\n\nIts towers are of granite."
 LLAMA = "Llamas carry loads over the passes.\n\nTheir wool is spun in every village."
@@ -441,7 +441,7 @@ def earlier(folder: Path, version: int) -> Document:
     values = (book.id, "ready", *described, book.chunk_count, book.added_at, '["no text"]')
     db.execute(f"INSERT INTO documents VALUES ({', '.join('?' * len(values))})", values)
     if version > 1:
-        told = json.loads(SUMMARY.dump_json(summary_of(book)))
+        told = json.loads(kinds()["summary"].to_json(summary_of(book)))
         told["document"]["notes"] = ["no text"]
         del told["focus"]
         key = (book.id, "en", "short", "2026-11-01")
@@ -458,10 +458,45 @@ def test_a_library_of_an_earlier_version_is_brought_forward(tmp_path: Path, vers
         opened = Library(tmp_path, ExactIndex())
         assert opened.documents() == [book]
         assert opened.database.fact("schema_version") == str(len(VERSIONS))
-        assert SummaryTable(opened).every() == [summary_of(book)] * (version - 1)
+        assert stored(opened, "summary") == [summary_of(book)] * (version - 1)
         assert ConversationTable(opened.database).conversations() == []
-        assert ComparisonTable(opened).every() == []
+        assert stored(opened, "comparison") == []
         opened.close()
+
+
+def test_a_library_of_version_3_keeps_all_that_was_made_in_it(tmp_path: Path) -> None:
+    # Made by the last commit with that version, with the fakes of the tests.
+    old = Path(__file__).parent / "old" / "library-3.db"
+    (tmp_path / "library.db").write_bytes(old.read_bytes())
+    opened = Library(tmp_path, ExactIndex())
+    book = opened.document("The bridge")
+    other = opened.document("Another bridge")
+    table = ConversationTable(opened.database)
+    (talk,) = table.conversations()
+    (turn,) = table.turns(talk.id)
+    assert turn.answer is not None
+    assert turn.answer.text == "The bridge is 91 metres long. [1]"
+    assert (turn.answer.citations[0].document_id, turn.answer.truncated) == (book.id, False)
+    summaries = stored(opened, "summary")
+    assert {made.focus for made in summaries} == {"", 'the «length», or "size"'}
+    assert {made.overview[0].text for made in summaries} == {"The bridge is 91 metres long."}
+    (comparison,) = stored(opened, "comparison")
+    assert (comparison.first, comparison.second) == (book, other)
+    (questions,) = stored(opened, "questions")
+    assert (questions.questions, questions.model) == (("How long is the bridge?",), "scripted")
+    rows = opened.database.rows("SELECT kind, key FROM reports")
+    made = [*summaries, comparison, questions]
+    specs = [
+        kind.spec_of(report)
+        for kind in kinds().values()
+        for report in made
+        if isinstance(report, kind.result)
+    ]
+    assert {(row["kind"], row["key"]) for row in rows} == {(s.kind, s.key) for s in specs}
+    opened.remove(other)
+    assert stored(opened, "comparison") == []
+    assert len(stored(opened, "summary")) == 2
+    opened.close()
 
 
 def test_a_library_of_a_later_version_is_refused(library: Library) -> None:

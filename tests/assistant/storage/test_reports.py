@@ -1,13 +1,15 @@
-"""Summaries and comparisons as rows: one for each order, and none outlives its documents."""
+"""Reports as rows: one for each spec, and none outlives its documents."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from assistant.reports import kinds
 from assistant.reports.comparison import Comparison
 from assistant.reports.summary import Summary
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
-from assistant.storage.reports import ComparisonTable, SummaryTable
+from assistant.storage.reports import ReportTable
 from assistant.types import ContextMode, ContextPlan, Document, Point
 from tests.assistant.storage.libraries import EMBEDDER, add
 
@@ -37,44 +39,59 @@ def library_of(folder: Path) -> tuple[Library, Document, Document]:
     return library, bridge, add(library, "The llama is slow.", title="Llama")
 
 
-def test_the_last_summary_of_each_focus_is_kept(tmp_path: Path) -> None:
-    library, bridge, _ = library_of(tmp_path)
-    table = SummaryTable(library)
-    for made in (summary_of(bridge), summary_of(bridge, "wool"), summary_of(bridge, text="Old.")):
-        table.put(made)
-    assert table.every() == [summary_of(bridge, text="Old."), summary_of(bridge, "wool")]
+def stored(library: Library, kind: str) -> list[Any]:
+    known = {document.id: document for document in library.documents()}
+    texts = ReportTable(library.database).reports(kind)
+    return [kinds()[kind].from_json(text, known) for text in texts]
 
 
-def test_the_last_comparison_of_each_pair_is_kept(tmp_path: Path) -> None:
+def put(library: Library, kind: str, report: Any) -> None:
+    made = kinds()[kind]
+    spec = made.spec_of(report)
+    ReportTable(library.database).put_report(kind, spec.key, spec.documents, made.to_json(report))
+
+
+def test_the_last_report_of_each_spec_is_stored_the_newest_first(tmp_path: Path) -> None:
     library, bridge, llama = library_of(tmp_path)
-    table = ComparisonTable(library)
-    for made in (
-        comparison_of(bridge, llama),
+    for made in (summary_of(bridge), summary_of(bridge, "wool"), summary_of(bridge, text="New.")):
+        put(library, "summary", made)
+    assert stored(library, "summary") == [
+        summary_of(bridge, text="New."),
+        summary_of(bridge, "wool"),
+    ]
+    for pair in (comparison_of(bridge, llama), comparison_of(llama, bridge)):
+        put(library, "comparison", pair)
+    put(library, "comparison", comparison_of(bridge, llama, "New."))
+    assert stored(library, "comparison") == [
+        comparison_of(bridge, llama, "New."),
         comparison_of(llama, bridge),
-        comparison_of(bridge, llama, "Old."),
-    ):
-        table.put(made)
-    assert table.every() == [comparison_of(bridge, llama, "Old."), comparison_of(llama, bridge)]
+    ]
 
 
-def test_works_know_the_titles_that_their_documents_have_now(tmp_path: Path) -> None:
+def test_reports_know_the_titles_that_their_documents_have_now(tmp_path: Path) -> None:
     library, bridge, llama = library_of(tmp_path)
-    SummaryTable(library).put(summary_of(bridge))
-    ComparisonTable(library).put(comparison_of(llama, bridge))
+    put(library, "summary", summary_of(bridge))
+    put(library, "comparison", comparison_of(llama, bridge))
     library.rename(bridge, "About bridges")
     renamed = replace(bridge, title="About bridges", read_as=bridge.title)
-    assert SummaryTable(library).every()[0].document == renamed
-    assert ComparisonTable(library).every()[0].second == renamed
+    assert stored(library, "summary")[0].document == renamed
+    assert stored(library, "comparison")[0].second == renamed
 
 
-def test_works_go_with_their_documents_and_none_comes_late(tmp_path: Path) -> None:
+def test_reports_go_with_their_documents_and_none_comes_late(tmp_path: Path) -> None:
     library, bridge, llama = library_of(tmp_path)
-    summaries, comparisons = SummaryTable(library), ComparisonTable(library)
-    for _ in range(2):  # before the document is removed, and behind it
-        summaries.put(summary_of(bridge))
-        comparisons.put(comparison_of(llama, bridge))
+    put(library, "summary", summary_of(llama))
+    for _ in range(2):  # before the document is removed, and after it
+        put(library, "summary", summary_of(bridge))
+        put(library, "comparison", comparison_of(llama, bridge))
         if library.find(bridge.id):
-            assert (len(summaries.every()), len(comparisons.every())) == (1, 1)
+            assert (len(stored(library, "summary")), len(stored(library, "comparison"))) == (2, 1)
             library.remove(bridge)
-        assert not summaries.every()
-        assert not comparisons.every()
+        assert stored(library, "summary") == [summary_of(llama)]
+        assert stored(library, "comparison") == []
+
+
+def test_a_document_compared_with_itself_is_no_trouble(tmp_path: Path) -> None:
+    library, bridge, _ = library_of(tmp_path)
+    put(library, "comparison", comparison_of(bridge, bridge))
+    assert stored(library, "comparison") == [comparison_of(bridge, bridge)]

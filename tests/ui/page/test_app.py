@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from streamlit.testing.v1 import AppTest
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder
 from assistant.errors import Cancelled, ContextOverflow, NotKept
-from assistant.preparing import Preparer
-from assistant.streams import IsCancelled, Progress, Step
-from assistant.types import Filters
-from assistant.workspace import Workspace
+from assistant.reports import kinds
+from assistant.reports.base import Tools
+from assistant.reports.summary import Summary
+from assistant.streams import Events, IsCancelled, Progress, Step, Stream
+from assistant.types import Answer, Filters, Query
+from assistant.workspace import Prefilling, Workspace
 from tests.ui.workspaces import fake_workspace, with_report
+from ui.page.app import views
 from ui.page.evidence import plain
 from ui.page.words import texts
 
@@ -29,7 +33,6 @@ def script() -> None:
     """Run by the harness in a namespace of its own, so it imports what it needs."""
     import os
     from pathlib import Path
-    from typing import Any
 
     import streamlit as st
 
@@ -45,12 +48,13 @@ def script() -> None:
         made = fake_workspace(folder / "home")
         return with_report(made, folder) if key.startswith("full") else made
 
-    def open_(_: Settings) -> Any:
+    def open_(_: Settings) -> Workspace:
         if os.environ["QUIPU_TEST_KIND"].startswith("none"):
             from assistant.errors import ModelNotInstalled
 
             raise ModelNotInstalled("starter")
-        return shared(os.environ["QUIPU_TEST_KIND"])
+        made: Workspace = shared(os.environ["QUIPU_TEST_KIND"])
+        return made
 
     show(open_, Settings(home=folder / "home", models=folder / "models"))
 
@@ -192,10 +196,11 @@ def test_the_documents_asked_of_and_the_language_are_chosen(page: AppTest, tmp_p
 def test_a_failed_answer_is_told_in_the_reader_s_language(
     page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: Any, **__: Any) -> Any:
+    def work(_: IsCancelled) -> Events[Answer]:
+        yield Progress(Step.LOADING)
         raise ContextOverflow(9000, 8192)
 
-    monkeypatch.setattr(Assistant, "ask", fails)
+    monkeypatch.setattr(Assistant, "ask", lambda *_: Stream(work))
     page.query_params["lang"] = "es"
     ask(page.run())
     assert not page.exception
@@ -235,19 +240,36 @@ def test_the_table_lists_documents_and_the_search_narrows_it(page: AppTest) -> N
     assert any(c.value == "No title matches." for c in page.caption)
 
 
-def test_reading_beside_is_drawn_with_its_page_and_its_failure(
+def test_prefilling_is_drawn_with_its_progress_and_its_failure(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stages = {"a": Progress(Step.READING, 1, 4, "3–5", 61.0), "b": Progress(Step.WAITING, 0, 1)}
-    monkeypatch.setattr(Preparer, "stages", stages)
-    monkeypatch.setattr(Preparer, "failures", {"c": NotKept("Bad book").notice})
+    def prefill(_: Assistant, document: str) -> Stream[None]:
+        def work(cancelled: IsCancelled) -> Events[None]:
+            if document == "c":
+                raise NotKept("Bad book")
+            yield Progress(Step.READING, 1, 4, "3–5", 61.0)
+            while not cancelled():
+                time.sleep(0.01)
+            raise Cancelled
+
+        return Stream(work)
+
+    def begun(self: Prefilling, assistant: Assistant) -> None:
+        made(self, assistant)
+        for document in ("c", "a", "b"):
+            self.start(document)
+
+    made = Prefilling.__init__
+    monkeypatch.setattr(Assistant, "prefill", prefill)
+    monkeypatch.setattr(Prefilling, "__init__", begun)
     view(page, "library")
+    until(page, lambda p: len(p.get("progress")) == 2 and "3–5" in p.get("progress")[0].proto.text)
     assert not page.exception
     assert page.error[0].value.startswith(plain("There is no room on the disk"))
     drawn = [bar.proto for bar in page.get("progress")]
     assert [(bar.value, bar.text) for bar in drawn] == [
         (25, plain("a: reading: 1 of 4 tokens … pages 3–5 · 1 min 1 s left")),
-        (0, plain("b: waiting: 1 before you …")),
+        (0, plain("b: waiting: 0 before you …")),
     ]
 
 
@@ -255,7 +277,7 @@ def test_reading_beside_is_drawn_with_its_page_and_its_failure(
 
 
 def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest) -> None:
-    view(page, "summaries")
+    view(page, "summary")
     next(field for field in page.text_input if field.label == "Focus").set_value("wells")
     click(page, "Summarise")
     told = "Passages on 1 of 1 pages were read, those that a search for it found: 1"
@@ -263,7 +285,7 @@ def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest)
     assert [heading.value for heading in page.subheader] == [plain("Water in the valley: wells")]
     click(page, "p. 1")
     assert any("Wells" in part.value for part in page.markdown)  # the text around the quote
-    again = view(AppTest.from_function(script, default_timeout=30), "summaries")
+    again = view(AppTest.from_function(script, default_timeout=30), "summary")
     assert any(c.value == told for c in again.caption)
     click(again, "Summarise")
     until(again, lambda p: any(c.value == "1 of 1 pages were read." for c in p.caption))
@@ -275,24 +297,22 @@ def test_what_is_being_written_is_seen_and_stopped_after_a_reload(
 ) -> None:
     begun = threading.Event()
 
-    def endless(
-        _: Assistant, *__: object, cancelled: IsCancelled, **___: object
-    ) -> Iterator[Progress]:
-        while not cancelled():
+    def endless(tools: Tools, *_: object) -> Events[Summary]:
+        while not tools.cancelled():
             begun.set()
             yield Progress(Step.SUMMARISING, 1, 3, "4–6")
         raise Cancelled
 
-    monkeypatch.setattr(Assistant, "summarize", endless)
-    click(view(page, "summaries"), "Summarise")
+    monkeypatch.setitem(kinds(), "summary", replace(kinds()["summary"], write=endless))
+    click(view(page, "summary"), "Summarise")
     assert begun.wait(5)
-    again = view(AppTest.from_function(script, default_timeout=30), "summaries")
+    again = view(AppTest.from_function(script, default_timeout=30), "summary")
     click(again, "Stop")
     until(again, lambda p: any("Stopped" in info.value for info in p.info))
     (document,) = [box.value for box in again.selectbox if box.label == "Document"]
     workspace = fake_workspace(Path(os.environ["QUIPU_TEST_FOLDER"]) / "home")
     workspace.remove(workspace.library.document(document))  # by somebody else
-    assert not view(again, "summaries").exception
+    assert not view(again, "summary").exception
     assert [info.value for info in again.info] == [texts("en")["notices.EmptyLibrary"]]
 
 
@@ -300,12 +320,12 @@ def test_two_documents_are_compared(page: AppTest) -> None:
     view(page, "library")
     page.file_uploader[0].upload("new.txt", b"The valley was dry in 2001.", "text/plain").run()
     until(page, lambda p: bool(p.success))
-    view(page, "compare")
+    view(page, "comparison")
     next(button for button in page.button if button.label == "Compare").click().run()
     until(page, lambda p: any("agree" in m.value for m in p.markdown))
     assert not page.exception
-    again = view(AppTest.from_function(script, default_timeout=30), "compare")
-    assert any("Only in" in expander.label for expander in again.expander)
+    again = view(AppTest.from_function(script, default_timeout=30), "comparison")
+    assert any("Only in" in part.value for part in again.markdown)
 
 
 def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
@@ -324,7 +344,7 @@ def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
 )
 def test_every_view_is_drawn_in_every_language(page: AppTest, code: str, ask_: str) -> None:
     page.query_params["lang"] = code
-    for name in ("ask", "library", "summaries", "compare", "models"):
+    for name in views():
         view(page, name)
         assert not page.exception
     labels = page.radio[0].options
@@ -358,7 +378,7 @@ def test_plain_leaves_no_markup_alive() -> None:
 
 def test_fake_embedder_and_workspace_keep_the_contract(tmp_path: Path) -> None:
     workspace: Workspace = with_report(fake_workspace(tmp_path / "home"), tmp_path)
-    answer = workspace.assistant.answer(QUESTION)
+    answer = workspace.assistant.answer(Query(QUESTION))
     assert HashEmbedder().embed_queries(["a b"]).shape == (1, 256)
     assert [(c.page, c.quote) for c in answer.citations] == [
         (1, "The valley received 812 millimetres of rain in 1998.")

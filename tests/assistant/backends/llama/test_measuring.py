@@ -1,5 +1,6 @@
-"""What the self-test finds on a small model: sane speeds, kept for one machine and build."""
+"""What the self-test finds on a small model: sane throughput, kept for one machine and build."""
 
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from assistant.models.hardware import is_busy, measure
 FACTS = ("starter", "sha", "build", "chip")
 
 
-def test_a_model_gets_speeds_and_settings(tiny_llama_path: Path) -> None:
+def test_a_model_gets_throughput_and_settings(tiny_llama_path: Path) -> None:
     tuned = tune(tiny_llama_path, cores=2, processors=2)
     assert (tuned.tuning.threads, tuned.tuning.kv) == (2, "f16")
     assert tuned.tuning.batch_tokens in (256, 512)
-    assert 0 < tuned.speeds.read_s < tuned.speeds.write_s  # tokens read together cost less
-    assert tuned.speeds.read_deeper_s >= 0
-    assert 0 < tuned.speeds.restore_s < tuned.speeds.read_s
+    assert (
+        0 < tuned.throughput.prefill_s < tuned.throughput.decode_s
+    )  # tokens read together cost less
+    assert tuned.throughput.prefill_deeper_s >= 0
+    assert 0 < tuned.throughput.restore_s < tuned.throughput.prefill_s
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,28 @@ def test_a_broken_record_is_measured_again(tmp_path: Path, text: str) -> None:
 
 
 def test_seconds_grow_with_what_stands_before() -> None:
-    speeds = Throughput(read_s=0.01, read_deeper_s=1e-5, write_s=0.1, write_deeper_s=1e-4)
-    assert speeds.reading(1000) == pytest.approx(10 + 1e-5 * 1000 * 500)
-    assert speeds.reading(1000, depth=2000) == pytest.approx(10 + 1e-5 * 1000 * 2500)
-    assert speeds.writing(10, depth=100) == pytest.approx(1 + 1e-4 * 10 * 105)
+    throughput = Throughput(
+        prefill_s=0.01, prefill_deeper_s=1e-5, decode_s=0.1, decode_deeper_s=1e-4
+    )
+    assert throughput.prefill_time(1000) == pytest.approx(10 + 1e-5 * 1000 * 500)
+    assert throughput.prefill_time(1000, depth=2000) == pytest.approx(10 + 1e-5 * 1000 * 2500)
+    assert throughput.decode_time(10, depth=100) == pytest.approx(1 + 1e-4 * 10 * 105)
+
+
+def test_a_tuning_of_the_version_before_is_still_known(tmp_path: Path) -> None:
+    tunings = Tunings(tmp_path)
+    tuned = Tuned(Tuning(2, 4, repack=True), Throughput(0.01, 1e-5, 0.1, 1e-4, 1e-6))
+    tunings.save(FACTS, tuned)
+    (record,) = (tmp_path / "tunings").iterdir()
+    value = json.loads(record.read_text())
+    value["tuning"]["laid_out"] = value["tuning"].pop("repack")
+    new = value.pop("throughput")
+    value["speeds"] = {
+        "read_s": new["prefill_s"],
+        "read_deeper_s": new["prefill_deeper_s"],
+        "write_s": new["decode_s"],
+        "write_deeper_s": new["decode_deeper_s"],
+        "restore_s": new["restore_s"],
+    }
+    record.write_text(json.dumps(value))
+    assert tunings.load(FACTS) == tuned

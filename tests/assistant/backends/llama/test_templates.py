@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
+from assistant.backends.llama.templates import PromptPiece, render, render_plain
 from assistant.types import Message, Role
 
 SYSTEM, QUESTION = Message(Role.SYSTEM, "Rules."), Message(Role.USER, "Who?")
@@ -44,24 +44,24 @@ def contents(pieces: list[PromptPiece]) -> list[str]:
 
 
 def test_llama_2_puts_the_system_text_into_the_first_turn() -> None:
-    pieces = lay_out(LLAMA_2, [SYSTEM, QUESTION], bos="<s>", eos="</s>")
+    pieces = render(LLAMA_2, [SYSTEM, QUESTION], bos="<s>", eos="</s>")
     assert text(pieces) == "<s>[INST] <<SYS>>\nRules.\n<</SYS>>\n\nWho? [/INST]"
     assert contents(pieces) == ["Rules.", "Who?"]
 
 
 def test_llama_2_without_system_text() -> None:
-    pieces = lay_out(LLAMA_2, [QUESTION], bos="<s>", eos="</s>")
+    pieces = render(LLAMA_2, [QUESTION], bos="<s>", eos="</s>")
     assert text(pieces) == "<s>[INST] Who? [/INST]"
 
 
 def test_llama_2_closes_each_earlier_reply() -> None:
-    pieces = lay_out(LLAMA_2, [QUESTION, REPLY, NEXT], bos="<s>", eos="</s>")
+    pieces = render(LLAMA_2, [QUESTION, REPLY, NEXT], bos="<s>", eos="</s>")
     assert text(pieces) == "<s>[INST] Who? [/INST] Ana. </s><s>[INST] When? [/INST]"
     assert contents(pieces) == ["Who?", "Ana.", "When?"]
 
 
 def test_a_template_that_refuses_the_system_role_gets_its_text_with_the_question() -> None:
-    pieces = lay_out(NO_SYSTEM, [SYSTEM, QUESTION, REPLY, NEXT])
+    pieces = render(NO_SYSTEM, [SYSTEM, QUESTION, REPLY, NEXT])
     assert text(pieces) == (
         "<user>Rules.\n\nWho?</user><assistant>Ana.</assistant><user>When?</user><assistant>"
     )
@@ -72,36 +72,36 @@ def test_a_template_that_drops_the_system_role_gets_its_text_with_the_question()
     only_users = (
         "{% for m in messages %}{% if m.role == 'user' %}U:{{ m.content }};{% endif %}{% endfor %}"
     )
-    assert text(lay_out(only_users, [SYSTEM, QUESTION])) == "U:Rules.\n\nWho?;"
+    assert text(render(only_users, [SYSTEM, QUESTION])) == "U:Rules.\n\nWho?;"
 
 
 def test_message_text_is_never_run_as_a_template() -> None:
     nasty = "{{ 7 * 7 }} {% for x in y %} \ue0001\ue001 <s>"
-    pieces = lay_out(NO_SYSTEM, [Message(Role.USER, nasty)])
+    pieces = render(NO_SYSTEM, [Message(Role.USER, nasty)])
     assert contents(pieces) == [nasty]
 
 
 def test_a_template_cannot_reach_out_of_its_sandbox() -> None:
     with pytest.raises(ValueError, match="template"):
-        lay_out("{{ ''.__class__.__mro__[1].__subclasses__() }}", [SYSTEM, QUESTION])
+        render("{{ ''.__class__.__mro__[1].__subclasses__() }}", [SYSTEM, QUESTION])
 
 
 def test_templates_that_leave_a_loop_early_are_understood() -> None:
     template = "{% for m in messages %}{{ m.content }}{% break %}{% endfor %}"
-    assert text(lay_out(template, [QUESTION])) == "Who?"
+    assert text(render(template, [QUESTION])) == "Who?"
 
 
 def test_a_template_that_loses_a_message_is_refused() -> None:
     with pytest.raises(ValueError, match="drops a message"):
-        lay_out("{{ messages[-1].content }}", [SYSTEM, QUESTION, REPLY, NEXT])
+        render("{{ messages[-1].content }}", [SYSTEM, QUESTION, REPLY, NEXT])
 
 
 def test_a_template_with_a_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be rendered"):
-        lay_out("{% for %}", [QUESTION])
+        render("{% for %}", [QUESTION])
 
 
 def test_base_models_continue_a_plain_text() -> None:
-    pieces = lay_out_plain([SYSTEM, QUESTION, REPLY, NEXT])
+    pieces = render_plain([SYSTEM, QUESTION, REPLY, NEXT])
     assert text(pieces) == "Rules.\n\nQuestion: Who?\n\nAnswer: Ana.\n\nQuestion: When?\n\nAnswer:"
     assert all(piece.is_content for piece in pieces)
