@@ -16,8 +16,9 @@ from assistant.generation.citing import without_markers
 from assistant.generation.context import ContextBuilder
 from assistant.generation.key_points import KeyPoints
 from assistant.generation.prefix import Prefixes
-from assistant.generation.prompts import phrases, rewrite_messages, says_not_found
+from assistant.generation.prompts import rewrite_messages, says_not_found
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.queueing import Queue
 from assistant.reports.comparison import Comparer, Comparison
 from assistant.reports.questions import Suggester

@@ -45,7 +45,7 @@ DOORS = {
 # What ingestion may know of the assistant.
 VOCABULARY = (
     "assistant.types", "assistant.errors", "assistant.backends.base", "assistant.storage.base",
-    "assistant.languages.sentences", "assistant.streams",
+    "assistant.languages.registry", "assistant.languages.sentences", "assistant.streams",
 )  # fmt: skip
 # Modules that name no library but numpy and do no input or output.
 PURE = (
@@ -139,7 +139,7 @@ def test_nobody_inside_imports_the_wiring() -> None:
 
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules_import_no_library_but_numpy(name: str) -> None:
-    pure = {f"assistant.{other}" for other in (*PURE, "languages.detection")}
+    pure = {f"assistant.{other}" for other in (*PURE, "languages.detection", "languages.registry")}
     known = pure | {"numpy", "numpy.typing"}
     foreign = {
         module

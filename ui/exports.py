@@ -6,7 +6,7 @@ from typing import Any
 
 import docx
 
-from assistant.generation.prompts import phrases
+from assistant.languages.registry import phrases
 from assistant.reports.comparison import Comparison
 from assistant.reports.summary import Summary, harmless, head, title, with_page
 from assistant.storage.base import Conversation, Turn

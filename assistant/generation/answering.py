@@ -13,9 +13,10 @@ from typing import Final, TypeAlias
 from assistant.backends.base import ChatModel, Choice, Embedder, Generation, PrefillReport, Tokens
 from assistant.generation.budget import ANSWER_TOKENS, PackedContext
 from assistant.generation.citing import Citer, without_markers
-from assistant.generation.prompts import answerable_messages, ask_messages, phrases, says_not_found
+from assistant.generation.prompts import answerable_messages, ask_messages, says_not_found
 from assistant.generation.translating import Translator
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.languages.sentences import split
 from assistant.streams import IsCancelled, Progress, Step, TextDelta
 from assistant.types import Citation, ContextMode, Message, Repair

@@ -108,7 +108,7 @@ class ContextBuilder:
         """Return the mode that suits the question best, however long it takes."""
         if self._text_tokens(asked, self._model.full_context_limit) is not None:
             return ContextMode.WHOLE
-        if self._overviews.asked_for(asked.question):
+        if self._overviews.is_overview_question(asked.question):
             return ContextMode.HIERARCHICAL
         return ContextMode.PACKED
 

@@ -3,21 +3,14 @@
 import re
 from unicodedata import category
 
+from assistant.languages.registry import languages
+
 CLOSERS = "\"'”’»)\\]）」』】"
 # A full stop ends a sentence when a space and then no small letter follows; the ends of other
 # scripts need no space after them.
 END = re.compile(
     rf"(?:[.!?…؟۔]+[{CLOSERS}]*(?=\s)|[。！？｡]+[{CLOSERS}]*|[।॥]+[{CLOSERS}]*|[።።၊။]+|\n)\s*"
 )
-ABBREVIATIONS = {
-    # Latin script, in the languages of the starter models; without their full stop
-    "al", "approx", "art", "bzw", "cap", "cf", "ch", "d", "dr", "dra", "ed", "eds", "eg",
-    "ej", "etc", "fig", "figs", "hr", "ie", "inc", "jr", "ltd", "m", "mme", "mlle", "mr",
-    "mrs", "ms", "n", "no", "nr", "nº", "núm", "num", "op", "p", "pag", "pág", "págs", "pp",
-    "prof", "rev", "s", "sec", "sect", "sig", "sra", "sr", "srta", "st", "sta", "ste", "tab",
-    "usw", "v", "vgl", "vol", "vols", "vs", "ca", "ex", "bspw", "evtl", "ggf", "inkl", "chap",
-    "cfr", "ecc", "pagg", "dott", "profa", "ud", "uds", "aprox", "av", "sen", "gov", "dept", "mt",
-}  # fmt: skip
 DOTTED = re.compile(r"\w(?:\.\w)*")  # initials and the like: "J.", "e.g.", "z. B."
 LAST_WORD = re.compile(r"([^\s(\[«\"“]+)\.$")
 
@@ -65,4 +58,9 @@ def _ends(text: str, match: re.Match[str]) -> bool:
     if last is None:
         return True
     word = last[1].lower()
-    return word not in ABBREVIATIONS and (word.isdigit() or not DOTTED.fullmatch(word))
+    return not _is_abbreviation(word) and (word.isdigit() or not DOTTED.fullmatch(word))
+
+
+def _is_abbreviation(word: str) -> bool:
+    """Return whether a word of any language is written with a full stop inside a sentence."""
+    return any(word in each.abbreviations for each in languages())

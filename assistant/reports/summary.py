@@ -16,7 +16,7 @@ from assistant.backends.base import ChatModel, Count
 from assistant.generation.budget import TEMPLATE_TOKENS
 from assistant.generation.key_points import TOKENS_PER_POINT, KeyPoints
 from assistant.generation.prefix import Prefixes
-from assistant.generation.prompts import overview_messages, phrases
+from assistant.generation.prompts import overview_messages
 from assistant.generation.sections import (
     SECTION_TOKENS,
     Section,
@@ -25,6 +25,7 @@ from assistant.generation.sections import (
     without_back_matter,
 )
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.queueing import Ticket
 from assistant.storage.base import Store
 from assistant.streams import Progress, Step, TextDelta
@@ -199,7 +200,7 @@ class Summarizer:
     def _subject(self, focus: str, document: Document, language: str) -> str:
         """Return the focus in the document's language: small models mix a prompt's languages up."""
         home = document.language
-        among = [language, home] if language != home else detection.LATIN
+        among = [language, home] if language != home else None
         if detection.identify(focus, among=among) == home:
             return focus
         return self._notes.translated(document, focus, home, self._ticket.cancelled)

@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from assistant.generation.prompts import phrases
+from assistant.languages.registry import phrases
 from assistant.reports.summary import Length, Summary, SummarySpec, head, markdown, title
 from assistant.types import Document, Point
 from ingest.indexing import ranges
