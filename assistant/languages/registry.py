@@ -16,6 +16,7 @@ from typing import Any, Final
 FOLDERS: tuple[Traversable, ...] = (files("assistant.languages"),)
 OTHERS: Final = "others"
 DEFAULT: Final = "en"  # first in every list; its phrases serve the languages without a file
+WORD_SETS: Final = ("abbreviations", "back_matter", "numbered_abbreviations", "ordinal_nouns")
 PLACEHOLDERS: Final = {"summarise": "{points}", "overview": "{points}", "focus": "{focus}"}
 
 
@@ -102,6 +103,9 @@ class Language:
             contents, lists of references, glossaries.
         overview_questions: examples of questions about a document as a whole.
         centering: the same plain sentences in every language, in the same order.
+        numbered_abbreviations: likewise, but only before a figure, as "no" in "no. 5".
+        ordinal_nouns: in lower case, nouns before which a number with a full stop is an ordinal,
+            as in "3. Mai"; none where ordinals are written otherwise.
         letters: ranges of the script's letters, as in a regular expression's class; "" for Latin
             script, and for a language that is not detected.
         spaces: whether spaces separate words.
@@ -123,6 +127,8 @@ class Language:
     back_matter: frozenset[str]
     overview_questions: tuple[str, ...]
     centering: tuple[str, ...]
+    numbered_abbreviations: frozenset[str] = frozenset()
+    ordinal_nouns: frozenset[str] = frozenset()
     letters: str = ""
     spaces: bool = True
     stemmer: str = ""
@@ -195,8 +201,7 @@ def _from_file(code: str, table: Mapping[str, Any]) -> Language:
                 "phrases": Phrases(**table["phrases"]),
                 "refusals": Refusals(**_frozen(table["refusals"])),
                 "follow_ups": FollowUps(**_frozen(table["follow_ups"])),
-                "abbreviations": frozenset(table["abbreviations"]),
-                "back_matter": frozenset(table["back_matter"]),
+                **{key: frozenset(table[key]) for key in WORD_SETS if key in table},
             },
         )
     except (KeyError, TypeError, ValueError) as error:
