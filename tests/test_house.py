@@ -36,6 +36,7 @@ DOORS = {
     "pypdfium2": ("ingest/readers/pdf.py", "ingest/page_images.py"),
     "docx": ("ingest/readers/docx.py", "ui/exports.py"),
     "selectolax": "ingest/readers/html.py",
+    "markdown_it": "ingest/readers/markdown.py",
     "streamlit": "ui/page/",
     "rich": "ui/cli/terminal.py",
     "ir_measures": "evaluation/scoring.py",
