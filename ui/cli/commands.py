@@ -9,14 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import QuipuError, UsageError
 from assistant.reports.comparison import Comparison
 from assistant.reports.summary import Summary
-from assistant.settings import Settings
+from assistant.settings import FULL_WINDOW, Settings
 from assistant.streams import Progress, TextDelta
 from assistant.types import (
     Answer,
@@ -34,18 +34,16 @@ if TYPE_CHECKING:
     from assistant.assistant import Assistant
 
 NICE = 10
-FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings with what was said on the command line."""
-    return replace(
-        Settings(),
+    return Settings().override(
         model=getattr(options, "model", None),
         embedder=getattr(options, "embedder", None),
         reranker=getattr(options, "reranker", None),
         window_tokens=_window(getattr(options, "window", None)),
-        kv=getattr(options, "kv", None) or "f16",
+        kv=getattr(options, "kv", None),
     )
 
 
