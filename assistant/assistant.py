@@ -18,8 +18,9 @@ from assistant.generation.citing import without_markers
 from assistant.generation.context import ContextBuilder
 from assistant.generation.key_points import KeyPoints
 from assistant.generation.prefix import PrefillState, Prefixes
-from assistant.generation.prompts import phrases, rewrite_messages, says_not_found
+from assistant.generation.prompts import rewrite_messages, says_not_found
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.queueing import Queue, Ticket
 from assistant.reports import kinds
 from assistant.reports.base import ReportSpec, Tools

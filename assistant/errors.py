@@ -8,6 +8,7 @@
     │   ├── AmbiguousDocument
     │   ├── NothingLeft
     │   ├── UnknownLanguage
+    │   ├── BadSetting
     │   ├── StillAnswering
     │   └── UnusableDataSet
     ├── DocumentError             one file could not be taken in
@@ -137,6 +138,16 @@ class UnknownLanguage(UsageError):
     def __init__(self, code: str, known: Sequence[str]) -> None:
         names = ", ".join(known)
         super().__init__(f"Unknown language {code!r}: use one of {names}.", code=code, names=names)
+
+
+class BadSetting(UsageError):
+    def __init__(self, name: str, value: str, reason: str) -> None:
+        super().__init__(
+            f"The setting {name} = {value!r} cannot be used ({reason}): correct or remove it.",
+            name=name,
+            value=value,
+            reason=reason,
+        )
 
 
 class StillAnswering(UsageError):

@@ -1,45 +1,129 @@
-"""Where things are kept and how much may be used: one frozen value."""
+"""Where things are and how much may be used: one frozen value, from four sources.
+
+A keyword given to `Settings` wins over the environment (`QUIPU_HOME`, `QUIPU_WINDOW`, …), that over
+`settings.toml` in the user's config folder, and that over defaults. `QUIPU_CONFIG` names another
+file than this; the null device stands for none.
+"""
 
 import os
-from dataclasses import dataclass, field
+import tomllib
 from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from assistant.errors import BadSetting
+
+PREFIX: Final = "QUIPU_"
+CONFIG: Final = "QUIPU_CONFIG"
+FULL_WINDOW: Final = 1 << 30  # tokens: more than any model has, so cut to what it was trained for
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+Window = Annotated[int, BeforeValidator(lambda value: FULL_WINDOW if value == "full" else value)]
 
 
-def default_home() -> Path:
-    """The library's folder: `QUIPU_HOME`, or the platform's folder for user data."""
-    return Path(os.environ.get("QUIPU_HOME") or user_data_path("quipu"))
+class Settings(BaseSettings):
+    """Where the library and the models are, and which models run how.
 
+    Each attribute is an environment variable with the prefix `QUIPU_` and a key of the file.
 
-def default_models() -> Path:
-    """The models' folder: `QUIPU_MODELS`, or `models` in the user's cache folder."""
-    return Path(os.environ.get("QUIPU_MODELS") or user_cache_path("quipu") / "models")
+    Attributes:
+        home: folder of the library.
+        models: folder of the model files.
+        model: name of the chat model; None takes the preferred, else the best that fits.
+        embedder: name of the embedding model; None takes the library's own, else the starter.
+        reranker: name of the re-ranking model; None takes an installed one, "none" none.
+        window_tokens: size of the context to open, from 1,024; None takes the model's effective
+            window, "full" all it was trained for. Its variable and key are `window`.
+        kv: type of the KV cache; "q8_0" takes half the memory of "f16".
+        quota_gb: most of the disk for cached KV of documents.
 
-
-def default_quota() -> int:
-    """Bytes for what models kept of documents: `QUIPU_QUOTA_GB`, or 20 GB."""
-    return int(float(os.environ.get("QUIPU_QUOTA_GB") or 20) * 1e9)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Attributes:
-    home: folder of the library.
-    models: folder of the model files.
-    model: name of the chat model; None takes the best installed one that fits.
-    embedder: name of the embedding model; None takes the library's own, else the starter.
-    reranker: name of the re-ranking model; None takes an installed one, "none" none.
-    window_tokens: size of the context to open; None takes the model's effective window.
-    kv: type of the KV cache, "f16" or "q8_0"; the second takes half the memory.
-    quota_bytes: of the disk, for what models kept of the documents they read.
+    Raises:
+        BadSetting: a value, a key or the file cannot be used.
     """
 
-    home: Path = field(default_factory=default_home)
-    models: Path = field(default_factory=default_models)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_prefix_target="all",
+        env_ignore_empty=True,
+    )
+
+    home: Folder = Field(default_factory=lambda: user_data_path("quipu"))
+    models: Folder = Field(default_factory=lambda: user_cache_path("quipu") / "models")
     model: str | None = None
     embedder: str | None = None
     reranker: str | None = None
-    window_tokens: int | None = None
-    kv: str = "f16"
-    quota_bytes: int = field(default_factory=default_quota)
+    window_tokens: Window | None = Field(
+        default=None, ge=1024, validation_alias=AliasChoices("window", "window_tokens")
+    )
+    kv: Literal["f16", "q8_0"] = "f16"
+    quota_gb: float = Field(default=20.0, ge=0)
+
+    @property
+    def quota_bytes(self) -> int:
+        return int(self.quota_gb * 1e9)
+
+    def override(self, **values: Any) -> "Settings":
+        """Return these settings with other values; None changes nothing."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return Settings(**{**dict(self), **given})
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _file_source(settings_cls)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_sentence(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(values)
+        except ValidationError as error:
+            raise _bad_setting(error) from error
+
+
+def config_path() -> Path:
+    """Return the settings file, which need not exist."""
+    return Path(os.environ.get(CONFIG) or user_config_path("quipu") / "settings.toml")
+
+
+def _file_source(settings: type[BaseSettings]) -> TomlConfigSettingsSource:
+    path = config_path()
+    if os.environ.get(CONFIG) and not path.exists():
+        raise BadSetting(CONFIG, str(path), "there is no such file")
+    try:
+        return TomlConfigSettingsSource(settings, path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSetting(CONFIG, str(path), str(error)) from error
+
+
+def _bad_setting(error: ValidationError) -> BadSetting:
+    """Return the first thing that is wrong, named as the user wrote it."""
+    first = error.errors()[0]
+    name, value = str(first["loc"][0]), str(first["input"])
+    variable = PREFIX + name.upper()
+    unknown = first["type"] == "extra_forbidden"
+    reason = "there is no such setting" if unknown else first["msg"].replace("Input", "it")
+    return BadSetting(variable if os.environ.get(variable) == value else name, value, reason)

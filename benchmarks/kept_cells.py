@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def open_lab(options: argparse.Namespace) -> Lab:
-    settings = Settings(home=options.home, model=options.model, quota_bytes=60_000_000_000)
+    settings = Settings(home=options.home, model=options.model, quota_gb=60)
     workspace = open_workspace(settings)
     documents = take_in(workspace, options.data, options.home)
     installed = installed_models(settings).find(options.model)

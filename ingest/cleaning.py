@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from assistant.languages.registry import languages
 from assistant.types import PAGE_BREAK, Heading, Page
 from ingest.headers import without_running
 from ingest.pages import Block, RawPage
@@ -26,7 +27,6 @@ IDLE_SPACE = re.compile(f"(?<![{SOUTH_EAST}])\u200b|\u200b(?![{SOUTH_EAST}])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # PDFs write a hyphen at a line's end as a hyphen, a soft hyphen, U+0002 or U+FFFE.
 HYPHENATED = re.compile(r"(\w)[-\u2010\u00ad\u0002\ufffe][ \t]*\n\s*(?=(\w+))")
-SUSPENDED = {"and", "or", "und", "oder"}  # "pre- and post-war": the hyphen stays, and a space
 UNSPACED = "\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff65"
 LINE_JOINT = re.compile(f"(?<=[{UNSPACED}])\n(?=[{UNSPACED}])")  # Thai, Chinese, Japanese
 LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|[a-z][.)])\s")
@@ -78,8 +78,8 @@ def clean_text(text: str) -> str:
 def _rejoin(match: re.Match[str]) -> str:
     """Join a word cut at a line's end; a capital or a number at the hyphen was a compound."""
     before, following = match[1], match[2]
-    if following in SUSPENDED:
-        return f"{before}- "
+    if any(following in each.suspended_hyphen_words for each in languages()):
+        return f"{before}- "  # "pre- and post-war"
     compound = following[0].isupper() or following[0].isdigit() or before.isdigit()
     return before + ("-" if compound else "")
 

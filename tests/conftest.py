@@ -1,5 +1,6 @@
 """What several test modules share: the small Llama 3.1, and documents made in a line."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from assistant.backends.llama.tuning import Tuning
 from tests.tiny_llama import NotToBeHad, tiny_llama
 
 TWO_THREADS = Tuning(2, 2)
+os.environ["QUIPU_CONFIG"] = os.devnull  # whatever settings file the user has
 EVALDATA = Path(__file__).resolve().parents[2] / "shared" / "evaldata"
 
 

@@ -36,16 +36,18 @@ DOORS = {
     "pypdfium2": ("ingest/readers/pdf.py", "ingest/page_images.py"),
     "docx": ("ingest/readers/docx.py", "ui/exports.py"),
     "selectolax": "ingest/readers/html.py",
+    "markdown_it": "ingest/readers/markdown.py",
     "streamlit": "ui/page/",
     "rich": "ui/cli/terminal.py",
     "ir_measures": "evaluation/scoring.py",
+    "pydantic_settings": "assistant/settings.py",
     "scipy": "evaluation/differences.py",
     "llama_index": "evaluation/llama_index.py",
 }
 # What ingestion may know of the assistant.
 VOCABULARY = (
     "assistant.types", "assistant.errors", "assistant.backends.base", "assistant.storage.base",
-    "assistant.languages.sentences", "assistant.streams",
+    "assistant.languages.registry", "assistant.languages.sentences", "assistant.streams",
 )  # fmt: skip
 # Modules that name no library but numpy and do no input or output.
 PURE = (
@@ -139,7 +141,7 @@ def test_nobody_inside_imports_the_wiring() -> None:
 
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules_import_no_library_but_numpy(name: str) -> None:
-    pure = {f"assistant.{other}" for other in (*PURE, "languages.detection")}
+    pure = {f"assistant.{other}" for other in (*PURE, "languages.detection", "languages.registry")}
     known = pure | {"numpy", "numpy.typing"}
     foreign = {
         module
@@ -231,7 +233,7 @@ def test_help_loads_no_heavy_library() -> None:
         "from ui.cli.app import main\n"
         "try:\n    main(['--help'])\n"
         "except SystemExit as end:\n    assert end.code == 0\n"
-        "heavy = {'torch', 'chromadb', 'llama_cpp', 'streamlit', 'numpy'}\n"
+        "heavy = {'torch', 'chromadb', 'llama_cpp', 'streamlit', 'numpy', 'pydantic_settings'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -14,9 +14,10 @@ from assistant.generation.budget import ANSWER_TOKENS, PackedContext
 from assistant.generation.citing import Citer, without_markers
 from assistant.generation.judging import ANSWERABLE, Judge
 from assistant.generation.key_points import whole_sentences
-from assistant.generation.prompts import answerable_prompt, phrases, says_not_found
+from assistant.generation.prompts import answerable_prompt, says_not_found
 from assistant.generation.translating import Translator
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.languages.sentences import split
 from assistant.streams import Events, IsCancelled, Progress, Step, TextDelta, with_progress
 from assistant.types import Citation, ContextMode, Query, Repair, Timings

@@ -1,4 +1,4 @@
-"""Every word said to the model, and the assistant's own words in each language. Pure.
+"""Every prompt; the phrases of each language are data, see `assistant.languages`. Pure.
 
 The order serves the KV cache: rules first, which are the same for every language, then the text
 of the documents, then the conversation, then the question with the language instruction last.
@@ -7,13 +7,13 @@ of the documents, then the conversation, then the question with the language ins
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
 from assistant.backends.base import Prefix, Prompt
-from assistant.languages.detection import name_of
+from assistant.languages.registry import Language, languages, name_of, phrases
 from assistant.types import Chunk, Document, Message, Passage, Point, Query, Role
 
 RULES: Final = """\
@@ -42,166 +42,6 @@ SAME: Final = "Do both statements say the same? Yes or No."
 REWRITE_RULES: Final = """\
 You rewrite the last question of a conversation so that it can be understood alone.
 Put in the names that its pronouns mean. Keep its language. Write only the question."""
-
-
-@dataclass(frozen=True)
-class Phrases:
-    """The assistant's words in one language.
-
-    Attributes:
-        answer: last instruction of a question.
-        not_found: what is said when the documents do not hold the answer.
-        summarise: last instruction of a summary of `{points}` points.
-        focus: what is added to it when a summary keeps to `{focus}`.
-        nothing: what a summary says when nothing is about its focus.
-        overview: last instruction of a summary of summaries.
-        reply_start: how a reply begins when the model has to be kept in the language.
-    """
-
-    question: str
-    answer: str
-    not_found: str
-    summarise: str
-    overview: str
-    focus: str
-    nothing: str
-    reply_start: str
-    page: str
-    overview_title: str
-
-
-PHRASES: Final = {
-    "en": Phrases(
-        question="Question",
-        answer="Answer in English in full sentences.",
-        not_found="The documents do not contain the answer.",
-        summarise="List in English the {points} most important facts of this text, each in one "
-        "full sentence with its figures.",
-        overview="List in English the {points} most important facts of all this, from the first "
-        "chapter to the last, each in one full sentence with its figures.",
-        focus="Only facts about: {focus}.",
-        nothing="Nothing about this was found in the document.",
-        reply_start="According to the text,",
-        page="p.",
-        overview_title="Summary",
-    ),
-    "es": Phrases(
-        question="Pregunta",
-        answer="Responde en español con frases completas.",
-        not_found="Los documentos no contienen la respuesta.",
-        summarise="Enumera en español los {points} hechos más importantes de este texto, cada "
-        "uno en una frase completa con sus cifras.",
-        overview="Enumera en español los {points} hechos más importantes de todo esto, del "
-        "primer capítulo al último, cada uno en una frase completa con sus cifras.",
-        focus="Solo hechos sobre: {focus}.",
-        nothing="No se encontró nada sobre esto en el documento.",
-        reply_start="Según el texto,",
-        page="pág.",
-        overview_title="Resumen",
-    ),
-    "fr": Phrases(
-        question="Question",
-        answer="Réponds en français avec des phrases complètes.",
-        not_found="Les documents ne contiennent pas la réponse.",
-        summarise="Énumère en français les {points} faits les plus importants de ce texte, "
-        "chacun en une phrase complète avec ses chiffres.",
-        overview="Énumère en français les {points} faits les plus importants de tout cela, du "
-        "premier au dernier chapitre, chacun en une phrase complète avec ses chiffres.",
-        focus="Uniquement des faits sur : {focus}.",
-        nothing="Rien à ce sujet n’a été trouvé dans le document.",
-        reply_start="Selon le texte,",
-        page="p.",
-        overview_title="Résumé",
-    ),
-    "de": Phrases(
-        question="Frage",
-        answer="Antworte auf Deutsch in ganzen Sätzen.",
-        not_found="Die Dokumente enthalten die Antwort nicht.",
-        summarise="Nenne auf Deutsch die {points} wichtigsten Tatsachen dieses Textes, jede in "
-        "einem ganzen Satz mit ihren Zahlen.",
-        overview="Nenne auf Deutsch die {points} wichtigsten Tatsachen von all dem, vom ersten "
-        "bis zum letzten Kapitel, jede in einem ganzen Satz mit ihren Zahlen.",
-        focus="Nur Tatsachen über: {focus}.",
-        nothing="Darüber wurde im Dokument nichts gefunden.",
-        reply_start="Laut dem Text",
-        page="S.",
-        overview_title="Zusammenfassung",
-    ),
-    "it": Phrases(
-        question="Domanda",
-        answer="Rispondi in italiano con frasi complete.",
-        not_found="I documenti non contengono la risposta.",
-        summarise="Elenca in italiano i {points} fatti più importanti di questo testo, ciascuno "
-        "in una frase completa con le sue cifre.",
-        overview="Elenca in italiano i {points} fatti più importanti di tutto questo, dal primo "
-        "capitolo all'ultimo, ciascuno in una frase completa con le sue cifre.",
-        focus="Solo fatti su: {focus}.",
-        nothing="Nel documento non è stato trovato nulla al riguardo.",
-        reply_start="Secondo il testo,",
-        page="p.",
-        overview_title="Riassunto",
-    ),
-    "pt": Phrases(
-        question="Pergunta",
-        answer="Responde em português com frases completas.",
-        not_found="Os documentos não contêm a resposta.",
-        summarise="Enumera em português os {points} factos mais importantes deste texto, cada "
-        "um numa frase completa com os seus números.",
-        overview="Enumera em português os {points} factos mais importantes de tudo isto, do "
-        "primeiro ao último capítulo, cada um numa frase completa com os seus números.",
-        focus="Apenas factos sobre: {focus}.",
-        nothing="Nada sobre isto foi encontrado no documento.",
-        reply_start="Segundo o texto,",
-        page="p.",
-        overview_title="Resumo",
-    ),
-    "hi": Phrases(
-        question="प्रश्न",
-        answer="पूरे वाक्यों में हिन्दी में उत्तर दो।",
-        not_found="दस्तावेज़ों में उत्तर नहीं है।",
-        summarise="इस पाठ के {points} सबसे महत्वपूर्ण तथ्य हिन्दी में गिनाओ, हर एक पूरे वाक्य "
-        "में, अपने आँकड़ों के साथ।",
-        overview="पहले अध्याय से अंतिम तक, इस सब के {points} सबसे महत्वपूर्ण तथ्य हिन्दी में "
-        "गिनाओ, हर एक पूरे वाक्य में, अपने आँकड़ों के साथ।",
-        focus="केवल इस बारे में तथ्य: {focus}।",
-        nothing="दस्तावेज़ में इस बारे में कुछ नहीं मिला।",
-        reply_start="पाठ के अनुसार,",
-        page="पृ.",
-        overview_title="सारांश",
-    ),
-    "th": Phrases(
-        question="คำถาม",
-        answer="ตอบเป็นภาษาไทยเป็นประโยคเต็ม",
-        not_found="เอกสารไม่มีคำตอบ",
-        summarise="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของข้อความนี้เป็นภาษาไทย แต่ละข้อเป็นประโยคเต็มพร้อมตัวเลข",
-        overview="ระบุข้อเท็จจริงที่สำคัญที่สุด {points} ข้อของทั้งหมดนี้ "
-        "ตั้งแต่บทแรกถึงบทสุดท้าย เป็นภาษาไทย แต่ละข้อเป็นประโยคเต็มพร้อมตัวเลข",
-        focus="เฉพาะข้อเท็จจริงเกี่ยวกับ: {focus}",
-        nothing="ไม่พบสิ่งใดเกี่ยวกับเรื่องนี้ในเอกสาร",
-        reply_start="ตามข้อความ",
-        page="หน้า",
-        overview_title="สรุป",
-    ),
-}
-
-
-def phrases(language: str) -> Phrases:
-    """Return the words of a language; for one without its own, English ones that name it."""
-    if language in PHRASES:
-        return PHRASES[language]
-    name, base = name_of(language), PHRASES["en"]
-    return Phrases(
-        question=base.question,
-        answer=base.answer.replace("English", name),
-        not_found=base.not_found,
-        summarise=base.summarise.replace("English", name),
-        overview=base.overview.replace("English", name),
-        focus=base.focus,
-        nothing=base.nothing,
-        reply_start="",
-        page=base.page,
-        overview_title=base.overview_title,
-    )
 
 
 def passages_text(passages: Sequence[Passage]) -> str:
@@ -362,30 +202,24 @@ def translation_messages(text: str, language: str) -> list[Message]:
     return [Message(Role.SYSTEM, rules), Message(Role.USER, text)]
 
 
-# What makes a refusal of the sentence: without it, it says the opposite.
-NEGATIONS: Final = (" not ", " no ", " pas ", " nicht ", " non ", " nao ", "नह", "ไม")
-
-
 def says_not_found(reply: str) -> bool:
-    """Tell whether a reply says that the documents do not hold the answer."""
-    plain = _plain(reply)
-    return any(negation in f" {plain} " for negation in NEGATIONS) and any(
-        SequenceMatcher(None, plain[: len(known) + 12], known).ratio() > 0.8
-        for known in map(_plain, _not_found_sentences())
+    """Return whether a reply says, in any language, that the documents do not hold the answer."""
+    said = _folded(reply)
+    return any(_negates(said, each) for each in languages()) and any(
+        SequenceMatcher(None, said[: len(known) + 12], known).ratio() > 0.8
+        for each in languages()
+        for known in map(_folded, (each.phrases.not_found, *each.refusals.variants))
     )
 
 
-def _not_found_sentences() -> list[str]:
-    """Return the sentence in each language, also said of passages as models like to do."""
-    sentences = [words.not_found for words in PHRASES.values()]
-    swaps = {
-        "documents": "passages", "documentos": "pasajes", "Dokumente": "Abschnitte",
-        "documenti": "brani",
-    }  # fmt: skip
-    varied = [s.replace(a, b) for s in sentences for a, b in swaps.items() if a in s]
-    return sentences + varied
+def _negates(folded: str, language: Language) -> bool:
+    """Return whether the words hold a negation: without one, they say the opposite."""
+    words = map(_folded, language.refusals.negations)
+    if language.spaces:
+        return any(f" {word} " in f" {folded} " for word in words)
+    return any(word in folded for word in words)
 
 
-def _plain(text: str) -> str:
+def _folded(text: str) -> str:
     decomposed = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.lower()))
     return " ".join(re.findall(r"\w+", re.sub(r"\[\d+\]", "", decomposed)))

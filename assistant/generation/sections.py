@@ -9,21 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from assistant.backends.base import Count
+from assistant.languages.registry import languages
 from assistant.types import Chunk
 
 SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
 NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
-# Headings of what only points elsewhere, in the supported languages; compared without case.
-BACK_MATTER: Final = frozenset({
-    "contents", "table of contents", "references", "bibliography", "sources", "works cited",
-    "index", "contenido", "contenidos", "índice", "índice general", "referencias", "bibliografía",
-    "fuentes", "table des matières", "sommaire", "références", "bibliographie", "inhalt",
-    "inhaltsverzeichnis", "literatur", "literaturverzeichnis", "quellen", "quellenverzeichnis",
-    "indice", "riferimenti", "riferimenti bibliografici", "bibliografia", "fonti", "sumário",
-    "referências", "referências bibliográficas", "fontes", "विषय-सूची", "संदर्भ", "सन्दर्भ",
-    "glossary", "glosario", "glossaire", "glossar", "glossario", "glossário", "शब्दावली",
-    "สารบัญ", "อภิธานศัพท์", "เอกสารอ้างอิง", "บรรณานุกรม",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,8 @@ def _cut(numbers: Sequence[int], costs: Sequence[int], limit: int) -> list[list[
 
 def _is_back_matter(chunk: Chunk) -> bool:
     titles = chunk.heading.split(" › ")
-    return any(NUMBERING.sub("", title).strip(" :.").casefold() in BACK_MATTER for title in titles)
+    plain = {NUMBERING.sub("", title).strip(" :.").casefold() for title in titles}
+    return any(plain & each.back_matter for each in languages())
 
 
 def _chapter(chunk: Chunk) -> str:

@@ -1,57 +1,60 @@
-"""Which language a text is in, and what languages are called. The only import of py3langid.
+"""Which language a text is in. The only import of py3langid.
 
-Scripts that few languages use are told by their characters first: short texts mislead statistics.
+Scripts that few languages use are recognised by their letters: statistics fail on short texts.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import py3langid
 
 from assistant.errors import UnknownLanguage
+from assistant.languages.registry import DEFAULT, Language, known, language, languages
 
-# The eight that Llama 3.1 supports; the assistant's own words exist in these.
-SUPPORTED: Final = ("en", "de", "es", "fr", "hi", "it", "pt", "th")
-NAMES: Final = {
-    "ar": "Arabic", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
-    "fr": "French", "he": "Hebrew", "hi": "Hindi", "it": "Italian", "ja": "Japanese",
-    "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian",
-    "ru": "Russian", "th": "Thai", "uk": "Ukrainian", "zh": "Chinese",
-}  # fmt: skip
-SCRIPTS: Final = (
-    (re.compile("[\u0900-\u097f]"), "hi"),
-    (re.compile("[\u0e00-\u0e7f]"), "th"),
-    (re.compile("[\u3040-\u30ff]"), "ja"),
-    (re.compile("[\uac00-\ud7af]"), "ko"),
-    (re.compile("[\u4e00-\u9fff]"), "zh"),
-    (re.compile("[\u0590-\u05ff]"), "he"),
-    (re.compile("[\u0370-\u03ff]"), "el"),
-    (re.compile("[\u0600-\u06ff]"), "ar"),
-    (re.compile("[\u0400-\u04ff]"), "ru"),
-)
-LATIN: Final = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ro")
+SCRIPT_SHARE: Final = 0.4  # of the letters that must be of a script
 QUOTED: Final = re.compile(r"“[^”]*”|«[^»]*»|\"[^\"]*\"")
-STRAY_WORDS: Final = 6
+MIN_WORDS: Final = 5  # of a reply whose language statistics can tell
+STRAY_WORDS: Final = 6  # of a sentence, likewise: shorter ones are mostly names
 SAMPLE_CHARS: Final = 4_000
 SAMPLES: Final = 5
 
 
-def identify(text: str, *, among: Sequence[str] = LATIN) -> str:
+def identify(text: str, *, among: Sequence[str] | None = None) -> str:
     """Return the ISO 639-1 code of the language of `text`; "en" when there are no letters.
 
     Args:
-        among: the languages of Latin script it may be.
+        among: the languages of Latin script to choose from; all known ones when None. For another
+            script they matter only where several known languages share it.
     """
-    letters = [character for character in text if character.isalpha()]
-    for pattern, code in SCRIPTS:
-        if letters and sum(map(bool, map(pattern.match, letters))) > 0.4 * len(letters):
-            return code
+    letters = "".join(filter(str.isalpha, text))
     if not letters:
-        return "en"
+        return DEFAULT
+    candidates = _candidates(letters, among)
+    if len(candidates) == 1:
+        return candidates[0]
     ranked: list[tuple[str, float]] = py3langid.rank(text)
-    return next((code for code, _ in ranked if code in among), "en")
+    return next((code for code, _ in ranked if code in candidates), DEFAULT)
+
+
+def _candidates(letters: str, among: Sequence[str] | None) -> Sequence[str]:
+    sharing = _of_script(letters)
+    if not sharing:
+        return _latin(known().values()) if among is None else among
+    return [code for code in sharing if among and code in among] or sharing
+
+
+def _of_script(letters: str) -> list[str]:
+    """Return the languages of the script of most letters; none for Latin script."""
+    for script in dict.fromkeys(each.letters for each in known().values() if each.letters):
+        if len(re.findall(f"[{script}]", letters)) > SCRIPT_SHARE * len(letters):
+            return [each.code for each in known().values() if each.letters == script]
+    return []
+
+
+def _latin(among: Iterable[Language]) -> list[str]:
+    return [each.code for each in among if each.script == "Latin"]
 
 
 def identify_document(text: str) -> str:
@@ -63,25 +66,21 @@ def identify_document(text: str) -> str:
 
 
 def written_in(text: str) -> str:
-    """Return the language of a reply among the supported ones; "" under five words."""
-    code = identify(text, among=[code for code in SUPPORTED if code in LATIN])
-    return code if len(text.split()) >= 5 or code not in LATIN else ""
+    """Return the language of a reply among the supported ones; "" when it is too short to tell."""
+    code = identify(text, among=_latin(languages()))
+    is_latin = language(code).script == "Latin"
+    return "" if is_latin and len(text.split()) < MIN_WORDS else code
 
 
 def strays(sentence: str, wanted: str, others: Collection[str]) -> bool:
-    """Tell whether a sentence is rather in one of the other languages than in the one wanted.
+    """Return whether a sentence is in one of the other languages rather than the wanted one.
 
-    Quotations may be in any language, and short sentences are mostly names: they never stray.
+    Quotations may be in any language. Short sentences of Latin script never stray.
     """
     said = QUOTED.sub(" ", sentence)
-    if len(said.split()) < STRAY_WORDS and wanted in LATIN:
+    if len(said.split()) < STRAY_WORDS and language(wanted).script == "Latin":
         return False
     return bool(others) and identify(said, among=[wanted, *others]) != wanted
-
-
-def name_of(code: str) -> str:
-    """Return the English name of a language, for instructions to the model."""
-    return NAMES.get(code, code)
 
 
 def check(code: str) -> str:
@@ -90,6 +89,6 @@ def check(code: str) -> str:
     Raises:
         UnknownLanguage: answers cannot be asked for in it.
     """
-    if code.lower() not in NAMES:
-        raise UnknownLanguage(code, sorted(NAMES))
+    if code.lower() not in known():
+        raise UnknownLanguage(code, sorted(known()))
     return code.lower()

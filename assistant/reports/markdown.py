@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from assistant.generation.prompts import phrases
 from assistant.generation.sections import page_range
+from assistant.languages.registry import phrases
 from assistant.types import Point
 
 ACTIVE: Final = re.compile(r"([\[\]<>`])")  # of links, images and HTML

@@ -13,7 +13,7 @@ from typing import Final
 
 from assistant.backends.base import Count
 from assistant.generation.key_points import TOKENS_PER_POINT
-from assistant.generation.prompts import overview_messages, phrases
+from assistant.generation.prompts import overview_messages
 from assistant.generation.sections import (
     SECTION_TOKENS,
     Section,
@@ -22,6 +22,7 @@ from assistant.generation.sections import (
     without_back_matter,
 )
 from assistant.languages import detection
+from assistant.languages.registry import phrases
 from assistant.reports.base import Option, Part, ReportKind, ReportSpec, Tools
 from assistant.reports.markdown import point_list, section_heading
 from assistant.streams import Events, Progress, Step, TextDelta
@@ -203,7 +204,7 @@ class _Summarizer:
     def _topic_in_document_language(self) -> str:
         """Return the topic translated: small models mix the languages of a prompt up."""
         home = self._document.language
-        among = [self._language, home] if self._language != home else detection.LATIN
+        among = [self._language, home] if self._language != home else None
         if detection.identify(self.topic, among=among) == home:
             return self.topic
         tools = self._tools

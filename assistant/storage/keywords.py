@@ -12,13 +12,11 @@ from typing import Final, TypeAlias
 
 import Stemmer
 
+from assistant.languages import registry
+
 Terms: TypeAlias = tuple[str, ...]  # of one word: as it is, and its stems
 
 SHARED_CHARS: Final = 4
-STEMMERS = {
-    "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fr": "french",
-    "hi": "hindi", "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian",
-}  # fmt: skip
 # `\w` leaves out vowel signs and tone marks, which would cut Hindi and Thai words in pieces.
 MARKS = "".join(c for c in map(chr, range(0x300, 0x1100)) if unicodedata.category(c)[0] == "M")
 WORD = re.compile(rf"[\w{MARKS}]+")
@@ -27,7 +25,8 @@ UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf
 
 def fold(text: str, language: str) -> str:
     """Return the terms of `text` with spaces between: each word folded, and its stem."""
-    return " ".join(term for word in _words(text) for term in _terms(word, [language]))
+    stemmers = _stemmers([language])
+    return " ".join(term for word in _words(text) for term in _terms(word, stemmers))
 
 
 def query_terms(question: str, languages: Sequence[str], *, shared: bool = False) -> list[Terms]:
@@ -38,8 +37,9 @@ def query_terms(question: str, languages: Sequence[str], *, shared: bool = False
             of which every language has its own.
     """
     words = dict.fromkeys(_words(question))
+    stemmers = _stemmers(languages)
     return [
-        tuple(_terms(word, languages))
+        tuple(_terms(word, stemmers))
         for word in words
         if not shared or len(word) >= SHARED_CHARS or any(map(str.isdigit, word))
     ]
@@ -78,9 +78,8 @@ def _pairs(word: str) -> list[str]:
     return [word[i : i + 2] for i in range(max(1, len(word) - 1))]
 
 
-def _terms(word: str, languages: Sequence[str]) -> list[str]:
-    stems = [_stemmer(language).stemWord(word) for language in languages if language in STEMMERS]
-    return sorted({_plain(word), *map(_plain, stems)})
+def _terms(word: str, stemmers: Iterable["Stemmer.Stemmer"]) -> list[str]:
+    return sorted({_plain(word), *(_plain(stemmer.stemWord(word)) for stemmer in stemmers)})
 
 
 def _plain(word: str) -> str:
@@ -88,6 +87,12 @@ def _plain(word: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)) or word
 
 
+def _stemmers(languages: Iterable[str]) -> list["Stemmer.Stemmer"]:
+    """Return the stemmers of the languages that have one."""
+    names = dict.fromkeys(registry.language(code).stemmer for code in languages)
+    return [_stemmer(name) for name in names if name]
+
+
 @cache
-def _stemmer(language: str) -> "Stemmer.Stemmer":
-    return Stemmer.Stemmer(STEMMERS[language])
+def _stemmer(algorithm: str) -> "Stemmer.Stemmer":
+    return Stemmer.Stemmer(algorithm)

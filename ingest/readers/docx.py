@@ -14,6 +14,7 @@ from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
 
 from assistant.errors import Reason
+from assistant.languages.registry import languages
 from ingest.pages import Block, EncryptedError, Extracted, RawPage, TooLargeError
 
 MAX_UNPACKED_BYTES = 500_000_000
@@ -79,11 +80,16 @@ def _block(item: Paragraph | Table) -> Block:
     if isinstance(item, Table):
         return Block("\n".join(" | ".join(_cells(row)) for row in item.rows))
     style = (item.style.name if item.style and item.style.name else "").lower()
-    if heading := re.match(r"(?:heading|titre|título|überschrift)\s*([1-9])", style):
+    if heading := re.match(rf"(?:{_heading_styles()})\s*([1-9])", style):
         return Block(item.text, level=int(heading[1]))
     if style == "title":
         return Block(item.text, level=1)
     return Block(f"• {item.text}" if "list" in style and item.text.strip() else item.text)
+
+
+def _heading_styles() -> str:
+    """Return a pattern for what Word calls heading styles in any language."""
+    return "|".join(re.escape(each.heading_style) for each in languages() if each.heading_style)
 
 
 def _cells(row: _Row) -> list[str]:

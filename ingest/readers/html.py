@@ -23,16 +23,28 @@ CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
 
 def read_html(path: Path) -> Extracted:
     """Return the visible text in order; one page, since a web page has no others."""
-    tree = LexborHTMLParser(_decode(path.read_bytes()))
+    tree = _visible(_decode(path.read_bytes()))
+    title = tree.css_first("title")
+    blocks = _blocks(tree.body) if tree.body else []
+    return Extracted(
+        pages=(RawPage(1, tuple(blocks)),), title=_text(title) if title is not None else ""
+    )
+
+
+def html_blocks(text: str) -> list[Block]:
+    """Return the visible text of a piece of HTML inside another format."""
+    body = _visible(text).body
+    return _blocks(body) if body else []
+
+
+def _visible(text: str) -> LexborHTMLParser:
+    """Return the page without what a browser would not show."""
+    tree = LexborHTMLParser(text)
     for node in tree.css(DROPPED):
         node.decompose()
     for node in tree.css("br"):
         node.replace_with("\n")
-    title = tree.css_first("title")
-    blocks = [block for block in _blocks(tree.body) if block.text] if tree.body else []
-    return Extracted(
-        pages=(RawPage(1, tuple(blocks)),), title=_text(title) if title is not None else ""
-    )
+    return tree
 
 
 def _decode(data: bytes) -> str:

@@ -17,7 +17,7 @@ from assistant.errors import (
     UnknownDocument,
     UnknownLanguage,
 )
-from assistant.generation.prompts import phrases
+from assistant.languages.registry import phrases
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.streams import IsCancelled, Progress, Step, TextDelta, never

@@ -7,7 +7,7 @@ import pytest
 from assistant.languages.detection import identify_document
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
-from assistant.settings import Settings, default_models
+from assistant.settings import Settings
 from assistant.types import Query
 from assistant.wiring import open_workspace
 from ingest.indexing import Status, add
@@ -24,7 +24,7 @@ PAGES = (
 
 
 def test_a_spanish_question_is_answered_in_spanish_from_an_english_page(tmp_path: Path) -> None:
-    shelf = InstalledModels(default_models(), load_catalogue())
+    shelf = InstalledModels(Settings().models, load_catalogue())
     installed = {model.name for model in shelf.installed()}
     for name in ("starter", "multilingual-e5-small"):
         if name not in installed:

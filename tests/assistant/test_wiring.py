@@ -33,7 +33,7 @@ def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
     other = "mini-starter" if best == "starter" else "starter"
     prefer(settings, other)
     assert chosen_model(settings, measure()).name == other
-    assert chosen_model(replace(settings, model=best), measure()).name == best
+    assert chosen_model(settings.override(model=best), measure()).name == best
     with pytest.raises(UnusableModel, match="cannot chat"):
         prefer(settings, "bge-m3")
     with pytest.raises(UnknownModel, match="unheard-of"):
@@ -73,15 +73,15 @@ def test_the_smallest_installed_re_ranker_is_taken_unless_none_is_wanted(tmp_pat
     taken = reranker(settings)
     assert taken is not None
     assert taken.name == "mmarco-minilm"
-    named = reranker(replace(settings, reranker="bge-reranker-v2-m3"))
+    named = reranker(settings.override(reranker="bge-reranker-v2-m3"))
     assert named is not None
     assert named.name == "bge-reranker-v2-m3"
-    assert reranker(replace(settings, reranker="none")) is None
+    assert reranker(settings.override(reranker="none")) is None
 
 
 def test_what_is_no_re_ranker_is_refused(tmp_path: Path) -> None:
     settings = install(tmp_path, "bge-m3")
     with pytest.raises(UnknownModel, match="bge-m3"):
-        reranker(replace(settings, reranker="bge-m3"))
+        reranker(settings.override(reranker="bge-m3"))
     with pytest.raises(ModelNotInstalled, match="mmarco-minilm"):
-        reranker(replace(settings, reranker="mmarco-minilm"))
+        reranker(settings.override(reranker="mmarco-minilm"))

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
-from assistant.settings import default_models
+from assistant.settings import Settings
 from ui.cli.app import EXIT_DONE, parser, run
 
 pytestmark = pytest.mark.model
@@ -19,7 +19,7 @@ ASKED, TEXTS = 96, 360
 
 @pytest.fixture(scope="module", autouse=True)
 def _models() -> None:
-    shelf = InstalledModels(default_models(), load_catalogue())
+    shelf = InstalledModels(Settings().models, load_catalogue())
     installed = {model.name for model in shelf.installed()}
     for name in {"starter", "multilingual-e5-small"} - installed:
         shelf.pull(name)

@@ -13,7 +13,7 @@ import pytest
 from assistant.languages.detection import identify
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
-from assistant.settings import default_models
+from assistant.settings import Settings
 from tests.ui.workspaces import REPORT
 from ui.cli.app import parser, run
 
@@ -43,7 +43,7 @@ def offline() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a library with the English report and a short note, and the models installed."""
-    shelf = InstalledModels(default_models(), load_catalogue())
+    shelf = InstalledModels(Settings().models, load_catalogue())
     for name in ("starter", "multilingual-e5-small"):
         shelf.pull(name)
     folder = tmp_path_factory.mktemp("real")

@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant.errors import QuipuError, UsageError
-from assistant.settings import Settings
+from assistant.settings import FULL_WINDOW, Settings
 from assistant.streams import Progress, Stream, TextDelta
 from assistant.types import (
     Answer,
@@ -36,18 +36,16 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 NICE = 10
-FULL_WINDOW = 1 << 30  # more than any model has: cut to what it was trained for
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings with what was said on the command line."""
-    return replace(
-        Settings(),
+    return Settings().override(
         model=getattr(options, "model", None),
         embedder=getattr(options, "embedder", None),
         reranker=getattr(options, "reranker", None),
         window_tokens=_window(getattr(options, "window", None)),
-        kv=getattr(options, "kv", None) or "f16",
+        kv=getattr(options, "kv", None),
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) ->
     answered = some(questions, options.answers) if options.answers else []
     folder = settings.home / FOLDER / f"{data.name}-{data.fingerprint[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    workspace = open_workspace(replace(settings, home=folder))
+    workspace = open_workspace(settings.override(home=folder))
     with terminal.counting(f"taking in {data.name}") as show:
         shelf, embedder = workspace.library, workspace.embedder
         ids = take_in(data, folder / "texts", shelf=shelf, embedder=embedder, report=show)

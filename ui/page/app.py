@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import streamlit as st
@@ -125,13 +124,10 @@ def settings_from(arguments: list[str]) -> Settings:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="")
     parser.add_argument("--window", type=int, default=0)
-    parser.add_argument("--kv", default="f16")
+    parser.add_argument("--kv")
     options = parser.parse_args(arguments)
-    return replace(
-        Settings(),
-        model=options.model or None,
-        window_tokens=options.window or None,
-        kv=options.kv,
+    return Settings().override(
+        model=options.model or None, window_tokens=options.window or None, kv=options.kv
     )
 
 

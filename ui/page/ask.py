@@ -7,7 +7,7 @@ from typing import Any, Final
 import streamlit as st
 
 from assistant.jobs import Job
-from assistant.languages.detection import SUPPORTED
+from assistant.languages.registry import supported
 from assistant.reports import kinds
 from assistant.reports.base import ReportSpec
 from assistant.storage.base import Conversation, Turn, TurnState
@@ -131,7 +131,7 @@ def _scope(words: Words, documents: Sequence[Document]) -> Scope:
         )
         language = st.selectbox(
             words("ask.answer_in"),
-            ["", *SUPPORTED],
+            ["", *supported()],
             key="answer_in",
             format_func=lambda code: native(code) if code else words("ask.automatic"),
         )

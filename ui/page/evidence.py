@@ -11,7 +11,7 @@ import streamlit as st
 
 from assistant.errors import UnknownDocument, UnreadableDocument
 from assistant.jobs import Job
-from assistant.languages.detection import SUPPORTED
+from assistant.languages.registry import supported
 from assistant.streams import Step
 from assistant.types import Citation, Document
 from ingest.rendering import DRAWN, draw_page
@@ -75,8 +75,8 @@ def language_choice(words: Words, label: str, *, key: str) -> str:
     """Draw the choice of the language that points are written in; the page's is the first."""
     chosen = st.selectbox(
         label,
-        SUPPORTED,
-        index=SUPPORTED.index(words.code),
+        supported(),
+        index=supported().index(words.code),
         key=f"{key}-{words.code}",
         format_func=native,
     )

@@ -1,7 +1,6 @@
 """The view of models: what is here, what fits this machine, what can be had; and the first run."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import streamlit as st
@@ -38,7 +37,7 @@ def chosen(settings: Settings) -> Settings:
     if settings.model and not _chosen_here():
         return settings
     kept = preferred(settings)
-    return replace(settings, model=kept.name if kept else settings.model)
+    return settings.override(model=kept.name if kept else None)
 
 
 def show(settings: Settings, words: Words) -> None:

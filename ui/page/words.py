@@ -7,14 +7,9 @@ from importlib.resources import files
 from typing import Any, Final
 
 from assistant.errors import Notice, Reason
+from assistant.languages.registry import language
 from assistant.streams import Progress, Step
 
-NATIVE: Final = {
-    "en": "English", "es": "Español", "fr": "Français", "de": "Deutsch", "it": "Italiano",
-    "pt": "Português", "hi": "हिन्दी", "th": "ไทย", "nl": "Nederlands", "pl": "Polski",
-    "ro": "Română", "ru": "Русский", "uk": "Українська", "ar": "العربية", "he": "עברית",
-    "el": "Ελληνικά", "ja": "日本語", "ko": "한국어", "zh": "中文",
-}  # fmt: skip
 WHY: Final = {str(reason): f"why.{reason.name.lower()}" for reason in Reason}
 LANGUAGES: Final = ("en", "es", "fr", "de", "it", "pt")
 
@@ -92,7 +87,7 @@ def nearest(wanted: str | None) -> str:
 
 def native(code: str) -> str:
     """Return what a language calls itself."""
-    return NATIVE.get(code, code)
+    return language(code).native
 
 
 def _flat(table: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 from assistant.backends.sentence_transformers import SentenceTransformerEmbedder
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
-from assistant.settings import default_models
+from assistant.settings import Settings
 
 pytestmark = pytest.mark.model
 NAME = "multilingual-e5-small"
@@ -14,7 +14,7 @@ NAME = "multilingual-e5-small"
 
 @pytest.fixture(scope="module")
 def encoder() -> SentenceTransformerEmbedder:
-    shelf = InstalledModels(default_models(), load_catalogue())
+    shelf = InstalledModels(Settings().models, load_catalogue())
     if NAME not in {model.name for model in shelf.installed()}:
         pytest.skip(f"{NAME} is not installed")
     installed = shelf.find(NAME)

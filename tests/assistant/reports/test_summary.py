@@ -13,7 +13,7 @@ from assistant.backends.base import Choice, Generation, Prompt
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.errors import Cancelled
 from assistant.generation.key_points import whole_sentences
-from assistant.generation.prompts import phrases
+from assistant.languages.registry import phrases
 from assistant.reports.summary import KIND, Length, SectionSummary, Summary
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library

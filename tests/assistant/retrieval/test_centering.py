@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 
-from assistant.languages.detection import SUPPORTED
-from assistant.retrieval.centering import SENTENCES, LanguageCentering
+from assistant.languages.registry import languages
+from assistant.retrieval.centering import LanguageCentering
 from assistant.types import Matrix
 
 PLACES = {"en": 0, "es": 1}
@@ -36,7 +35,7 @@ class LanguageEmbedder:
 
 
 def _language(text: str) -> str:
-    return next((code for code, own in SENTENCES.items() if text in own), "")
+    return next((each.code for each in languages() if text in each.centering), "")
 
 
 def test_the_right_page_in_another_language_comes_before_a_wrong_one_in_the_same() -> None:
@@ -56,8 +55,3 @@ def test_a_language_without_sentences_is_compared_all_the_same() -> None:
     query = embedder.vector("en", 3)
     compared = LanguageCentering(embedder).compare(query, rows, "en", "ru", share=0.7)
     assert compared[0] > compared[1]
-
-
-@pytest.mark.parametrize("language", SUPPORTED)
-def test_every_supported_language_has_the_same_sentences(language: str) -> None:
-    assert len(SENTENCES[language]) == len(SENTENCES["en"]) == len(set(SENTENCES[language]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from assistant.backends.fake import HashEmbedder
-from assistant.retrieval.centering import SENTENCES
+from assistant.languages.registry import languages
 from assistant.retrieval.search import RERANKED, Retriever
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
@@ -41,9 +41,9 @@ class PlacedEmbedder:
 
     def _vector(self, text: str) -> Matrix:
         row = np.zeros(DIMENSIONS, dtype=np.float32)
-        for code, own in SENTENCES.items():
-            if text in own:
-                row[LANGUAGES.index(code) if code in LANGUAGES else 3] = 1.0
+        for each in languages():
+            if text in each.centering:
+                row[LANGUAGES.index(each.code) if each.code in LANGUAGES else 3] = 1.0
                 return row
         start = next(start for start in self._meanings if text.startswith(start))
         language, near = self._meanings[start]

@@ -1,11 +1,11 @@
-"""Plain text and Markdown to blocks."""
+"""Plain text to blocks."""
 
 from pathlib import Path
 
 import pytest
 
 from ingest.pages import Block, RawPage
-from ingest.readers.text import decode, read_markdown, read_text
+from ingest.readers.text import decode, read_text
 
 
 def write(path: Path, data: str | bytes) -> Path:
@@ -47,61 +47,3 @@ def test_old_line_ends_part_paragraphs(tmp_path: Path) -> None:
     assert read_text(write(tmp_path / "a.txt", "One.\r\rTwo.")).pages == (
         RawPage(1, (Block("One."), Block("Two."))),
     )
-
-
-def markdown(tmp_path: Path, text: str) -> tuple[Block, ...]:
-    return read_markdown(write(tmp_path / "a.md", text)).pages[0].blocks
-
-
-def test_headings_stand_alone_even_against_a_paragraph(tmp_path: Path) -> None:
-    assert markdown(tmp_path, "# One #\nText\n### Three\nMore") == (
-        Block("One", level=1),
-        Block("Text"),
-        Block("Three", level=3),
-        Block("More"),
-    )
-
-
-def test_underlined_headings_are_headings(tmp_path: Path) -> None:
-    assert markdown(tmp_path, "One\n===\n\nText\n\nTwo\n---\nMore") == (
-        Block("One", level=1),
-        Block("Text"),
-        Block("Two", level=2),
-        Block("More"),
-    )
-
-
-def test_the_first_chapter_is_the_title(tmp_path: Path) -> None:
-    assert read_markdown(write(tmp_path / "a.md", "Hi\n\n## B\n\n# A")).title == "A"
-
-
-def test_comments_in_code_are_no_headings_and_code_keeps_its_marks(tmp_path: Path) -> None:
-    assert markdown(tmp_path, "Run:\n```sh\n# not a heading\nls **\n```\nThen rest.") == (
-        Block("Run:"),
-        Block("# not a heading\nls **"),
-        Block("Then rest."),
-    )
-
-
-def test_code_that_is_never_closed_is_kept(tmp_path: Path) -> None:
-    assert markdown(tmp_path, "A\n\n~~~\n# x\ny") == (Block("A"), Block("# x\ny"))
-
-
-def test_a_table_loses_its_rules_and_keeps_its_cells(tmp_path: Path) -> None:
-    assert markdown(tmp_path, "| City | Boats |\n|------|------:|\n| Oslo | 12 |") == (
-        Block("City | Boats\nOslo | 12"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("marked", "plain"),
-    [
-        ("**bold** and `code` and __both__", "bold and code and both"),
-        ("[text](http://x.example/a) here", "text here"),
-        ("![a picture](p.png)", "a picture"),
-        ("`__init__` and my__name__here", "__init__ and my__name__here"),
-        ("2 * 3 * 4", "2 * 3 * 4"),
-    ],
-)
-def test_marks_of_emphasis_and_links_are_taken_off(tmp_path: Path, marked: str, plain: str) -> None:
-    assert markdown(tmp_path, marked) == (Block(plain),)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import pytest
 
 from assistant.languages.detection import identify
-from assistant.settings import default_models
+from assistant.settings import Settings
 from assistant.storage.chroma import ChromaIndex
 from assistant.storage.database import Database
 from assistant.storage.library import Library
@@ -176,7 +176,7 @@ def test_another_model_stops_what_is_being_answered(
 ) -> None:
     models = tmp_path / "models"
     models.mkdir()
-    for file in default_models().iterdir():
+    for file in Settings().models.iterdir():
         (models / file.name).symlink_to(file)
     command = [*QUIPU, "page", "--no-browser", "--port"]
     environment = {"QUIPU_HOME": str(home), "QUIPU_MODELS": str(models)}

@@ -13,7 +13,7 @@ from assistant.errors import UnusableModel
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.models.sources.e5_four_bit import expand_e5
-from assistant.settings import default_models
+from assistant.settings import Settings
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a", "b", "▁ab", "～", "fi"]
 SCORES = [0.0, 0.0, 0.0, 0.0, -3.0, -2.0, -2.0, -1.0, -4.0, -4.0]
@@ -125,7 +125,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         expand_e5(tmp_path / "other", tmp_path / "out")
 
 
-INSTALLED = default_models() / "multilingual-e5-small.json"
+INSTALLED = Settings().models / "multilingual-e5-small.json"
 
 
 @pytest.mark.model
@@ -135,7 +135,7 @@ def test_the_real_model_loads_quietly_and_gives_the_c_engines_vectors(
 ) -> None:
     from sentence_transformers import SentenceTransformer
 
-    path = InstalledModels(default_models(), load_catalogue()).find("multilingual-e5-small").path
+    path = InstalledModels(Settings().models, load_catalogue()).find("multilingual-e5-small").path
     model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
     assert "MISSING" not in capfd.readouterr().err
     vectors = model.encode(["passage: " + text for text in ENGINE_VECTORS])
