@@ -1,4 +1,4 @@
-"""What readers found, made into clean pages: characters, hyphens, running headers. Pure."""
+"""Cleans what readers extracted: characters, hyphens, running headers. Pure."""
 
 import re
 import unicodedata
@@ -14,36 +14,36 @@ from ingest.pages import Block, RawPage
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
-# Invisible: soft hyphen, byte-order mark, word joiner, directional marks and, as channels for
-# hidden orders, variation selectors of the supplement and Unicode tags.
+# Invisible: soft hyphen, byte-order mark, word joiner, directional marks and, since they can carry
+# hidden instructions, variation selectors of the supplement and Unicode tags.
 INVISIBLE = re.compile("[\u00ad\ufeff\u200e\u200f\u2060-\u206f\u202a-\u202e\u180e"
                        "\U000e0000-\U000e0fff]")  # fmt: skip
-# Kept where they shape or part words: joiners in Indic, Arabic and other scripts beyond Greek and
-# Cyrillic (and in emoji), the zero-width space in Thai, Lao, Burmese and Khmer.
+# Kept where they shape or separate words: joiners in Indic, Arabic and other scripts beyond Greek
+# and Cyrillic (and in emoji), the zero-width space in Thai, Lao, Burmese and Khmer.
 IDLE_JOINER = re.compile("(?<![\u0590-\u1fff\u2100-\U0010ffff])[\u200c\u200d]")
 SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 IDLE_SPACE = re.compile(f"(?<![{SOUTH_EAST}])\u200b|\u200b(?![{SOUTH_EAST}])")
-# Characters that are none: controls, and surrogates, which no database takes.
+# Controls, and surrogates, which no database accepts.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # PDFs write a hyphen at a line's end as a hyphen, a soft hyphen, U+0002 or U+FFFE.
 HYPHENATED = re.compile(r"(\w)[-\u2010\u00ad\u0002\ufffe][ \t]*\n\s*(?=(\w+))")
 UNSPACED = "\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff65"
 LINE_JOINT = re.compile(f"(?<=[{UNSPACED}])\n(?=[{UNSPACED}])")  # Thai, Chinese, Japanese
 LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|[a-z][.)])\s")
-SHORT_LINE = 35  # characters; half for scripts that say a word with two
+SHORT_LINE = 35  # characters; half in scripts that write a word with two
 BLOCK_BREAK = "\n"
 
 
 @dataclass(frozen=True)
 class CleanText:
-    """Pages as they are kept, and the headings with their offsets in the whole text."""
+    """Pages as they are stored, and the headings with their offsets in the whole text."""
 
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...]
 
 
 def clean(raw_pages: Sequence[RawPage]) -> CleanText:
-    """Return clean pages, each with its number, without what runs along the edges of all."""
+    """Return clean pages with their numbers, without running headers and footers."""
     cleaned = [replace(raw, blocks=_clean_blocks(raw.blocks)) for raw in raw_pages]
     pages: list[Page] = []
     headings: list[Heading] = []
@@ -76,7 +76,7 @@ def clean_text(text: str) -> str:
 
 
 def _rejoin(match: re.Match[str]) -> str:
-    """Join a word cut at a line's end; a capital or a number at the hyphen was a compound."""
+    """Join a word hyphenated at a line's end; next to a capital or a figure the hyphen stays."""
     before, following = match[1], match[2]
     if any(following in each.suspended_hyphen_words for each in languages()):
         return f"{before}- "  # "pre- and post-war"
@@ -101,7 +101,7 @@ def _is_table(lines: Sequence[str]) -> bool:
 
 
 def _flow(lines: Sequence[str]) -> str:
-    """Return lines of one paragraph as running text; list items and short lines keep theirs."""
+    """Return the lines of a paragraph joined; list items and short lines stay lines."""
     text = "\n".join(lines)
     joined = LINE_JOINT.sub("", text)
     wide = len(joined) < len(text)
@@ -122,7 +122,7 @@ def _items(lines: Sequence[str]) -> Iterable[str]:
 
 
 def _without_echoes(blocks: Sequence[Block]) -> Iterable[Block]:
-    """Yield blocks but the second of two equal headings, which parsers make of shadowed type."""
+    """Yield the blocks without repeated headings, which parsers make of shadowed type."""
     yield from blocks[:1]
     for previous, block in pairwise(blocks):
         if not (block.level and block == previous):

@@ -45,7 +45,7 @@ Put in the names that its pronouns mean. Keep its language. Write only the quest
 
 
 def passages_text(passages: Sequence[Passage]) -> str:
-    """Return the numbered passages as the model reads them; neighbours as one."""
+    """Return the numbered passages of a prompt; neighbours are joined."""
     if not passages:
         return ""
     parts = [passage_text(passages[0])]
@@ -56,7 +56,7 @@ def passages_text(passages: Sequence[Passage]) -> str:
 
 
 def passage_text(passage: Passage) -> str:
-    """Return one passage with its number and where it stands."""
+    """Return one passage with its number, title, pages and heading."""
     pages = passage.chunk.pages
     where = f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]}-{pages[-1]}"
     heading = f", {passage.chunk.heading}" if passage.chunk.heading else ""
@@ -64,13 +64,13 @@ def passage_text(passage: Passage) -> str:
 
 
 def section_head(document: Document, title: str) -> str:
-    """Return what stands before the chunks of a section that is read by itself."""
+    """Return the text before the chunks of a section that is prefilled on its own."""
     name = document.title_read
     return f"{name}: {title}\n\n" if title else f"{name}\n\n"
 
 
 def chunk_text(chunk: Chunk) -> str:
-    """Return one chunk of a section with where it stands, up to where the next one may follow."""
+    """Return one chunk of a section with its pages and heading, up to the next chunk."""
     pages = chunk.pages
     where = f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]}-{pages[-1]}"
     heading = f", {chunk.heading}" if chunk.heading else ""
@@ -90,13 +90,13 @@ def section_blocks(document: Document, title: str, chunks: Sequence[Chunk]) -> t
 
 
 def note_text(document: Document, title: str, points: Sequence[Point]) -> str:
-    """Return the notes on a section as the model reads them."""
+    """Return the key points of a section as a prompt holds them."""
     told = "\n".join(f"- {point.text}" for point in points)
     return f"{section_head(document, title).strip()}\n{told}"
 
 
 def question_text(question: str, language: str) -> str:
-    """Return the question with the language instruction behind it."""
+    """Return the question with the language instruction after it."""
     return _asking(question, language, phrases(language).answer)
 
 
@@ -157,10 +157,10 @@ def rewrite_messages(question: str, history: Sequence[Message]) -> list[Message]
 def summary_messages(text: str, language: str, *, points: int, focus: str = "") -> list[Message]:
     """Return the conversation that asks for the points of a part of a document.
 
-    It begins as `ask_messages` does, so that a part is read once for both.
+    It shares the prefix of `ask_messages`, so that a section is prefilled once for both.
 
     Args:
-        focus: what they keep to.
+        focus: subject that the points are limited to; "" for none.
     """
     words = phrases(language)
     order = words.summarise.format(points=points)
@@ -179,7 +179,7 @@ def overview_messages(parts: Sequence[str], language: str, *, points: int) -> li
 def concern_messages(text: str, focus: str) -> list[Message]:
     """Return the conversation that asks whether a part of a document is about something.
 
-    It begins as `summary_messages` does.
+    It shares the prefix of `summary_messages`.
     """
     return [Message(Role.SYSTEM, text), Message(Role.USER, CONCERN.format(focus=focus))]
 

@@ -12,13 +12,13 @@ from assistant.backends.base import Count
 from assistant.languages.registry import languages
 from assistant.types import Chunk
 
-SECTION_TOKENS: Final = 3_600  # a small model keeps the points of so much
+SECTION_TOKENS: Final = 3_600  # of text whose key points a small model can list
 NUMBERING: Final = re.compile(r"^[\dIVX]+(?:\.\d+)*\.?\s+")
 
 
 @dataclass(frozen=True)
 class Section:
-    """Consecutive chunks that are read together."""
+    """Consecutive chunks that are prefilled together."""
 
     title: str
     chunks: tuple[Chunk, ...]
@@ -69,7 +69,7 @@ def page_range(pages: tuple[int, int]) -> str:
 
 
 def _cut(numbers: Sequence[int], costs: Sequence[int], limit: int) -> list[list[int]]:
-    """Return the chunks of these numbers in as few parts as the limit allows, of like length."""
+    """Return the chunks of these numbers in as few parts as the limit allows, evenly cut."""
     total = sum(costs[number] for number in numbers)
     target = total / max(1, -(-total // limit))
     parts: list[list[int]] = [[]]

@@ -1,9 +1,9 @@
-"""Where each language lies in the space of vectors, so that no language crowds out another.
+"""Removes the same-language bias of a multilingual embedding model.
 
-A multilingual embedding model puts a text near others of its language as well as near others of
-its meaning: beside a Spanish question, a Spanish page about something else wins over the English
-page that answers it. The same plain sentences in each language show where that language lies;
-taking most of that away from questions and passages leaves the meaning. Knows no store.
+Such a model puts a text near others of its language as well as near others of its meaning: for a
+Spanish question, a Spanish page about something else scores higher than the English page that
+answers it. The mean vector of the same plain sentences estimates the offset of each language;
+subtracting most of it from questions and passages leaves the meaning. Knows no store.
 """
 
 import numpy as np
@@ -23,12 +23,12 @@ class LanguageCentering:
     def compare(
         self, query: Vector, passages: Matrix, asked_in: str, written_in: str, *, share: float
     ) -> Vector:
-        """Return a cosine for each passage, of what remains without the languages' places.
+        """Return the cosines of the passages after the languages' offsets are subtracted, (n,).
 
         Args:
             query: (dim,).
             passages: (n, dim).
-            share: of the places that is taken away, from 0 to 1.
+            share: of the offsets that is subtracted, from 0 to 1.
         """
         asked, written = self._centre(asked_in)[0], self._centre(written_in)[1]
         left = _unit((query - share * asked)[None, :])[0]

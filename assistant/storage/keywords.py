@@ -14,7 +14,7 @@ import Stemmer
 
 from assistant.languages import registry
 
-Terms: TypeAlias = tuple[str, ...]  # of one word: as it is, and its stems
+Terms: TypeAlias = tuple[str, ...]  # of one word: itself and its stems, folded
 
 SHARED_CHARS: Final = 4
 # `\w` leaves out vowel signs and tone marks, which would cut Hindi and Thai words in pieces.
@@ -33,8 +33,8 @@ def query_terms(question: str, languages: Sequence[str], *, shared: bool = False
     """Return for each word of the question its terms, stemmed for each of the languages.
 
     Args:
-        shared: only words that another language may have too: names, figures; no short ones,
-            of which every language has its own.
+        shared: only words that other languages can have too: figures, and words of at least
+            `SHARED_CHARS` characters, such as names.
     """
     words = dict.fromkeys(_words(question))
     stemmers = _stemmers(languages)
@@ -52,10 +52,10 @@ def match_expression(words: Sequence[Terms]) -> str:
 
 
 def rarity(words: Sequence[Terms], counts: Mapping[str, int], rows: int) -> float:
-    """Return what the words weigh together in BM25 (Robertson and Zaragoza 2009).
+    """Return the summed IDF of the words in BM25 (Robertson and Zaragoza 2009).
 
     Args:
-        counts: in how many of the rows a term stands; a term that is in none may be missing.
+        counts: number of the rows that hold a term; a term in none may be missing.
     """
     weights = [
         min((_idf(counts[term], rows) for term in each if term in counts), default=_idf(0, rows))
@@ -74,7 +74,7 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _pairs(word: str) -> list[str]:
-    """Return overlapping pairs of characters: there are no spaces to find words by."""
+    """Return overlapping pairs of characters, since no spaces separate the words."""
     return [word[i : i + 2] for i in range(max(1, len(word) - 1))]
 
 

@@ -1,6 +1,6 @@
-"""DOCX to blocks. The only import of docx. For the limited child alone.
+"""DOCX to blocks. The only import of docx. Runs in the limited child only.
 
-A Word file has no pages of its own, but Word notes where it broke them last: those breaks count.
+A Word file has no pages, but Word records where it last broke them: those breaks are used.
 """
 
 import re
@@ -40,7 +40,7 @@ def read_docx(path: Path) -> Extracted:
 
 
 def _check_package(path: Path) -> None:
-    """Look at the container before any library unpacks it."""
+    """Check the container before any library unpacks it."""
     with path.open("rb") as file:
         if file.read(8) == OLE_MAGIC:
             raise EncryptedError
@@ -60,7 +60,7 @@ def _check_package(path: Path) -> None:
 
 
 def _unwrap(document: Any) -> None:
-    """Lift what stands in content controls and insertions, which the library passes over."""
+    """Move the content of content controls and insertions up: the library skips these."""
     for wrapper in list(document.element.body.iter(*map(qn, WRAPPERS))):
         for child in list(wrapper):
             wrapper.addprevious(child)

@@ -1,4 +1,7 @@
-"""HTML to blocks. The only import of selectolax. For the limited child alone. Fetches nothing."""
+"""HTML to blocks. The only import of selectolax. Fetches nothing.
+
+Runs in the limited child only.
+"""
 
 import re
 from collections.abc import Set
@@ -17,12 +20,12 @@ DROPPED = (
 BLOCKS = {"p", "li", "pre", "blockquote", "dt", "dd", "figcaption", "caption", "address"}
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 CONTAINERS = BLOCKS | HEADINGS.keys() | {"table", "ul", "ol", "dl", "div", "section", "article"}
-LAYOUT = HEADINGS.keys() | {"table"}  # a table that holds these arranges a page
+LAYOUT = HEADINGS.keys() | {"table"}  # a table that holds these is there for the layout
 CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
 
 
 def read_html(path: Path) -> Extracted:
-    """Return the visible text in order; one page, since a web page has no others."""
+    """Return the visible text in reading order, as one page."""
     tree = _visible(_decode(path.read_bytes()))
     title = tree.css_first("title")
     blocks = _blocks(tree.body) if tree.body else []
@@ -48,7 +51,7 @@ def _visible(text: str) -> LexborHTMLParser:
 
 
 def _decode(data: bytes) -> str:
-    """Return the text in the encoding that the page declares, else as plain text is read."""
+    """Return the text in the encoding that the page declares, else as `decode` returns it."""
     declared = CHARSET.search(data[:2048])
     try:
         return data.decode(declared[1].decode()) if declared else decode(data)
@@ -57,7 +60,7 @@ def _decode(data: bytes) -> str:
 
 
 def _blocks(node: LexborNode) -> list[Block]:
-    """Return the blocks below `node`; text straight in a container is a paragraph of its own."""
+    """Return the blocks below `node`; text directly in a container is a paragraph."""
     blocks: list[Block] = []
     loose = ""
     for child in node.iter(include_text=True):

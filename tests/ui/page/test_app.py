@@ -183,7 +183,9 @@ def test_the_documents_asked_of_and_the_language_are_chosen(page: AppTest, tmp_p
     page.run()
     (document,) = fake_workspace(tmp_path / "home").library.documents()
     page.multiselect[0].set_value([document.id])
-    next(box for box in page.selectbox if box.label == "Answer in").set_value("fr")
+    answer_in = next(box for box in page.selectbox if box.label == "Answer in")
+    assert {"English", "Nederlands", "Polski", "ไทย"} < set(answer_in.options)
+    answer_in.set_value("fr")
     next(field for field in page.text_input if field.label == "Only these pages").set_value("1–3")
     ask(page.run())
     opened = page.session_state["conversation"]
