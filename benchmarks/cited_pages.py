@@ -18,7 +18,7 @@ from pathlib import Path
 from workspaces import temporary_workspace
 
 from assistant.languages.detection import identify
-from assistant.types import Answer
+from assistant.types import Answer, Query
 from assistant.workspace import Workspace
 
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _ask(workspace: Workspace, line: dict[str, object]) -> Checked:
-    answer = workspace.assistant.answer(str(line["question"]))
+    answer = workspace.assistant.answer(Query(str(line["question"])))
     wanted = [_plain(str(text)) for text in line["answers"]]  # type: ignore[attr-defined]
     held = [_holds(workspace, c.document_id, c.page, wanted) for c in answer.citations]
     checked = Checked(answer, held[:1] == [True], any(held), identify(answer.text) == line["lang"])

@@ -23,14 +23,14 @@ from documents import Report, report
 from assistant.backends.base import CachedPrefix
 from assistant.backends.llama.cells import Cells, blank
 from assistant.backends.llama.context import Context, Kept
+from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel
 from assistant.errors import Cancelled
-from assistant.generation.prompts import ask_messages
 from assistant.languages.detection import identify_document
 from assistant.settings import Settings
 from assistant.streams import Progress, Step, never
-from assistant.types import DEFAULT_CONTEXT, Answer
-from assistant.wiring import installed_models, open_workspace, snapshots
+from assistant.types import Query
+from assistant.wiring import installed_models, kv_cache, open_workspace
 from ingest.indexing import add
 
 LANGUAGES = ("es", "fr", "de", "en")
@@ -57,14 +57,15 @@ class Side:
         paths = sorted(home.glob("report*.md"))
         embedder = workspace.embedder
         list(add(paths, shelf=library, embedder=embedder, language_of=identify_document))
-        _ = embedder.dimensions, self.assistant._model.window_tokens  # load both
+        _ = embedder.dimensions  # loads it
+        self.assistant._model.load()
 
     @property
-    def model(self) -> LlamaModel:
-        """The model below the lazy one."""
-        model = self.assistant._model._model.get()  # type: ignore[attr-defined]
+    def engine(self) -> LlamaEngine:
+        """The engine below the chat model."""
+        model = self.assistant._model
         assert isinstance(model, LlamaModel)
-        return model
+        return model.engine
 
     def fact(self, number: int) -> tuple[str, str]:
         facts = [fact for made in self.reports for fact in made.facts]
@@ -82,7 +83,7 @@ class Side:
             "gguf": str(shelf.find(self.settings.model or "").path),
             "embedder": str(shelf.find("multilingual-e5-small").path),
             "window": 8_192,
-            "threads": self.model._tuning.threads,
+            "threads": self.engine._tuning.threads,
             "questions": [self.fact(number)[0] for number in range(100)],
             "answers": [self.fact(number)[1] for number in range(100)],
         }
@@ -94,16 +95,16 @@ class Side:
         told = []
         if request.get("prepare"):
             for document in range(len(self.reports)):
-                for stage in self.assistant.prepare(f"report{document}.md"):
+                for stage in self.assistant.prefill(f"report{document}.md"):
+                    assert isinstance(stage, Progress)
                     told.append(stage.seconds_left or 0.0)
         prepared = time.perf_counter() - start
-        spent, answer = 0.0, None
-        for event in self.assistant.ask(question):
+        spent = 0.0
+        stream = self.assistant.ask(Query(question))
+        for event in stream:
             if isinstance(event, Progress) and event.name is Step.WRITING:
                 spent = time.process_time() - cpu
-            if isinstance(event, Answer):
-                answer = event
-        assert answer
+        answer = stream.result
         return {
             "ttft_s": prepared + answer.timings.ttft_s,
             "prepare_s": prepared,
@@ -121,8 +122,8 @@ class Side:
 
     def bare(self, _: dict[str, Any]) -> dict[str, Any]:
         """Read and write as Quipu does, and with nothing but llama.cpp in a loop."""
-        model = self.model
-        prompt = model.tokens(self.reports[0].text)[:1_500]
+        model = self.engine
+        prompt = model.encoder.tokens(self.reports[0].text)[:1_500]
         list(model.stream([prompt[0] + 1], limit_tokens=1))  # so that nothing is read already
         stream = model.stream(prompt, limit_tokens=WRITTEN)
         while True:
@@ -144,8 +145,8 @@ class Side:
         }
 
     def decode(self, _: dict[str, Any]) -> dict[str, Any]:
-        model = self.model
-        prompt = model.tokens(self.reports[0].text)[:300]
+        model = self.engine
+        prompt = model.encoder.tokens(self.reports[0].text)[:300]
         start = 0.0
         for number, _piece in enumerate(model.stream(prompt, limit_tokens=WRITTEN + 1)):
             if not number:
@@ -154,9 +155,9 @@ class Side:
 
     def depth(self, request: dict[str, Any]) -> dict[str, Any]:
         """Speeds behind so many blank cells."""
-        context = Context(self.model._weights, self.model._tuning, request["depth"] + 600)
+        context = Context(self.engine._weights, self.engine._tuning, request["depth"] + 600)
         self.fill(context, request["depth"])
-        tokens = self.model.tokens(self.reports[0].text)[:512]
+        tokens = self.engine.encoder.tokens(self.reports[0].text)[:512]
         start = time.perf_counter()
         context.read(tokens)
         context.scores([0])
@@ -171,17 +172,17 @@ class Side:
 
     def memory(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fill a window, the last of it with a text, and tell the most memory that took."""
-        model = self.model
+        model = self.engine
         model._open(request["memory"] + 1_000, never)
         self.fill(model._context, request["memory"])
-        model._context.read(model.tokens(self.reports[0].text)[:900])
+        model._context.read(model.encoder.tokens(self.reports[0].text)[:900])
         cells = len(model._context.names)
         shelf = installed_models(self.settings)
         weights = shelf.find("multilingual-e5-small").path.glob("*.safetensors")
         return {
             "embedder": sum(file.stat().st_size for file in weights),
             "peak": peak_bytes(),
-            "weights": shelf.find(model.name).path.stat().st_size,
+            "weights": shelf.find(self.settings.model or "").path.stat().st_size,
             "kv": model._context.state_bytes / cells * model.open_tokens,
         }
 
@@ -199,14 +200,12 @@ class Side:
 
     def stored(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer from what is kept, and from the same cells as the cache had them."""
-        model, asking = self.model, self.assistant
+        model, asking = self.engine, self.assistant
         question, _ = self.fact(request["stored"])
-        asked = asking._asked(question, None, (), ())
-        packing = asking._gatherer.plan(asked, DEFAULT_CONTEXT)
-        messages = ask_messages(question, packing.text, asked.language)
-        after = model.encode_apart(messages)[1]
-        kept = [model._recalled(reading, None) for reading in packing.readings]
-        exact = [self.exact(reading.tokens).at(reading.seen) for reading in packing.readings]
+        packed = asking._context.plan(*asking._checked(Query(question)))
+        prefixes, after = model.encoder.prompt(packed.prompt)
+        kept = [model._restored(prefix, None) for prefix in prefixes]
+        exact = [self.exact(prefix.tokens).at(prefix.seen) for prefix in prefixes]
         return {
             "same": self.write(kept, after) == self.write(exact, after),
             "kept_bytes": sum(s.size_bytes for s in self.snapshots) / self.read_tokens,
@@ -216,28 +215,24 @@ class Side:
     @property
     def read_tokens(self) -> int:
         """The tokens of all sections of all documents."""
-        reader = self.assistant._reader
-        return sum(
-            len(reader._lay(document, section).tokens)
-            for document in self.assistant._store.documents()
-            for section in reader.sections(document)
-        )
+        documents = self.assistant._store.documents()
+        return sum(self.assistant.prefilled(document.id).tokens for document in documents)
 
     @property
     def snapshots(self) -> list[CachedPrefix]:
-        return snapshots(self.settings).listed()
+        return kv_cache(self.settings).listed()
 
     def exact(self, tokens: tuple[int, ...]) -> Cells:
         """Return the cells of a text as the cache holds them."""
         if tokens not in self.read:
-            context = self.model._context
+            context = self.engine._context
             context.keep([])
             context.read(list(tokens))
             self.read[tokens] = context.cells()
         return self.read[tokens]
 
     def write(self, parts: list[Cells], after: list[int]) -> list[int]:
-        context = self.model._context
+        context = self.engine._context
         context.place(parts, [Kept("", n) for n in range(sum(map(len, parts)))])
         context.read(after)
         context.begin_reply()
@@ -249,18 +244,18 @@ class Side:
         """Stop a long read after so many seconds; tell how long that takes."""
         stop = threading.Event()
         threading.Timer(request["cancel"], stop.set).start()
-        prompt = self.model.tokens(self.reports[0].text)[int(request["cancel"]) :]
+        prompt = self.engine.encoder.tokens(self.reports[0].text)[int(request["cancel"]) :]
         start = time.perf_counter()
         with suppress(Cancelled):
-            list(self.model.stream(prompt, limit_tokens=8, cancelled=stop.is_set))
+            list(self.engine.stream(prompt, limit_tokens=8, cancelled=stop.is_set))
         return {"waited_s": time.perf_counter() - start - request["cancel"]}
 
 
 def bare_loop(
-    context: Context, model: LlamaModel, prompt: list[int], count: int
+    context: Context, model: LlamaEngine, prompt: list[int], count: int
 ) -> tuple[float, float, list[int]]:
     """Read and write with calls of llama.cpp alone; return both times and all tokens."""
-    handle, sampler = context._handle, context._sampler
+    handle, sampler = context._handle, context._samplers[0]
     lc.llama_memory_clear(context._memory, True)
     context._cells, context._placed, context._shift = [], 0, 0
     lc.llama_sampler_reset(sampler)

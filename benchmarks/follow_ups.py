@@ -17,7 +17,7 @@ from pathlib import Path
 from workspaces import temporary_workspace
 
 from assistant.assistant import Assistant
-from assistant.types import Message, Role
+from assistant.types import Message, Query, Role
 
 FIRST = 5  # passages
 
@@ -49,7 +49,7 @@ def _ask(assistant: Assistant, line: dict[str, object]) -> Checked:
     answers = _strings(line["answers"])
     roles = (Role.USER, Role.ASSISTANT)
     history = [Message(roles[n % 2], text) for n, text in enumerate(_strings(line["history"]))]
-    rewritten = assistant.standalone(question, history)
+    rewritten = assistant.answer(Query(question, history=tuple(history))).searched_for
     print(f"{question} -> {rewritten if rewritten != question else '(as it stands)'}", flush=True)
     return Checked(
         leans=bool(alone),
@@ -61,7 +61,7 @@ def _ask(assistant: Assistant, line: dict[str, object]) -> Checked:
 
 
 def _found(assistant: Assistant, question: str, answers: Iterable[str]) -> bool:
-    texts = [" ".join(p.chunk.text.split()) for p in assistant.search(question, limit=FIRST)]
+    texts = [" ".join(p.chunk.text.split()) for p in assistant.search(Query(question), limit=FIRST)]
     return any(answer in text for answer in answers for text in texts)
 
 

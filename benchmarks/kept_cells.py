@@ -35,19 +35,21 @@ from typing import Any
 import llama_cpp as lc
 import numpy as np
 
-from assistant.backends.base import Prefix, Tokens
 from assistant.backends.llama.cells import Cells, build, head_of
 from assistant.backends.llama.context import READING, SPARE, Context, Kept
-from assistant.backends.llama.model import LlamaModel
-from assistant.generation.prefix import Prefixes
-from assistant.generation.prompts import answerable_messages, ask_messages, passages_text
+from assistant.backends.llama.encoding import TokenPrefix
+from assistant.backends.llama.engine import LlamaEngine
+from assistant.backends.llama.model import LlamaModel, LoadedLlama
+from assistant.backends.llama.weights import Tokens
+from assistant.generation.prefix import FIRST_CHUNK, HEAD_BLOCK, Prefixes
+from assistant.generation.prompts import answerable_prompt, ask_prompt, passages_text
 from assistant.languages.detection import identify, identify_document
 from assistant.models.hardware import measure
 from assistant.retrieval.search import Retriever
 from assistant.settings import Settings
 from assistant.streams import never
-from assistant.types import Document, Passage
-from assistant.wiring import installed_models, open_workspace, snapshots, tuned_for
+from assistant.types import Document, Passage, Query
+from assistant.wiring import installed_models, kv_cache, open_workspace, tuned_for
 from assistant.workspace import Workspace
 from ingest.indexing import add
 
@@ -100,6 +102,10 @@ class Lab:
     found: dict[tuple[str, int, str], list[Passage]] = field(default_factory=dict)
     readers: dict[int, Prefixes] = field(default_factory=dict)
 
+    @property
+    def engine(self) -> LlamaEngine:
+        return self.model.engine
+
     def reader(self, section: int) -> Prefixes:
         if section not in self.readers:
             library = self.workspace.library
@@ -140,19 +146,17 @@ def open_lab(options: argparse.Namespace) -> Lab:
     documents = take_in(workspace, options.data, options.home)
     installed = installed_models(settings).find(options.model)
     tuned = tuned_for(installed, settings)
-    model = LlamaModel(
+    engine = LlamaEngine(
         installed.path,
-        name=installed.name,
         window_tokens=WINDOW,
-        effective_tokens=WINDOW * 2,
         tuning=tuned.tuning,
         sha256=installed.sha256,
-        snapshots=snapshots(settings),
+        kv_cache=kv_cache(settings),
     )
-    model._effective = WINDOW * 2  # sections may fill the window here
-    context = Context(model._weights, tuned.tuning, WINDOW)
-    model._context.free()
-    model._context = context
+    context = Context(engine._weights, tuned.tuning, WINDOW)
+    engine._context.free()
+    engine._context = context
+    model = LlamaModel(installed.name, lambda: LoadedLlama(engine, WINDOW, WINDOW))
     return Lab(
         workspace, model, context, documents, Retriever(workspace.library, workspace.embedder)
     )
@@ -208,8 +212,8 @@ def read_questions(data: Path, total: int) -> list[Question]:
 def answer(lab: Lab, way: Way, question: Question) -> dict[str, Any]:
     passages = find(lab, way, question)
     start, cpu = time.perf_counter(), time.process_time()
-    ask = ask_messages(question.text, passages_text(passages), question.lang)
-    before, after = lab.model.encode_apart(ask)
+    ask = ask_prompt(Query(question.text, question.lang), passages_text(passages))
+    before, after = lab.engine.encoder.split(ask.messages)
     if way.source == "fresh":
         lab.context.keep([])
         lab.context.read(before)
@@ -279,23 +283,17 @@ def widened(lab: Lab, passages: Sequence[Passage], beside: int) -> list[Passage]
 
 def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     """Bring cells of the passages into the cache; return how many."""
-    reader = lab.reader(way.section)
-    readings = reader.see(passages)
-    for number, reading in enumerate(readings):
-        laid = next(s for s in reader._laid.values() if s.tokens == reading.tokens)
+    prefixes = lab.reader(way.section).showing(passages)
+    for number, prefix in enumerate(prefixes):
         if way.source == "whole":
-            readings[number] = laid.seen(list(laid.spans), leads=number == 0)
+            every = range(0 if number == 0 else HEAD_BLOCK, len(prefix.blocks))
+            prefixes[number] = replace(prefix, visible=tuple(every))
         elif not way.head and number:
-            readings[number] = replace(
-                reading,
-                seen=tuple(
-                    x
-                    for x in reading.seen
-                    if x[0] >= min(start for start, _ in laid.spans.values())
-                ),
-            )
-    lab.model._context.cancelled = never
-    parts = [lab.model._recalled(reading, None) for reading in readings]
+            chunks = tuple(block for block in prefix.visible if block >= FIRST_CHUNK)
+            prefixes[number] = replace(prefix, visible=chunks)
+    readings = [lab.engine.encoder.prefix(prefix) for prefix in prefixes]
+    lab.engine._context.cancelled = never
+    parts = [lab.engine._restored(reading, None) for reading in readings]
     if way.positions == "gaps":
         lab.context.place(parts, [Kept("", n) for n in range(sum(map(len, parts)))])
     else:
@@ -303,7 +301,9 @@ def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     return sum(map(len, parts))
 
 
-def place_moved(lab: Lab, way: Way, readings: Sequence[Prefix], parts: Sequence[Cells]) -> None:
+def place_moved(
+    lab: Lab, way: Way, readings: Sequence[TokenPrefix], parts: Sequence[Cells]
+) -> None:
     """Put the parts into the cache one behind the other, each moved to where it shall stand."""
     context, memory = lab.context, lab.context._memory
     context._cut(0)
@@ -355,9 +355,9 @@ def decode_at(context: Context, tokens: Tokens, position: int) -> None:
 def write(lab: Lab, token: int) -> str:
     out = b""
     for _ in range(REPLY_TOKENS):
-        if lab.model._weights.ends_reply(token):
+        if lab.engine._weights.ends_reply(token):
             break
-        out += lab.model._weights.bytes_of(token)
+        out += lab.engine._weights.bytes_of(token)
         if out.strip() and out.endswith(b"\n"):
             break
         lab.context.read([token])
@@ -367,12 +367,13 @@ def write(lab: Lab, token: int) -> str:
 
 def yes_share(lab: Lab, way: Way, question: Question, passages: Sequence[Passage]) -> float:
     """Return how likely the model says that the passages hold the answer."""
-    messages = answerable_messages(question.text, passages_text(passages), question.lang)
-    before, after = lab.model.encode_apart(messages)
+    query = Query(question.text, question.lang)
+    prompt = answerable_prompt(ask_prompt(query, passages_text(passages)), query)
+    before, after = lab.engine.encoder.split(prompt.messages)
     held = len(before) if way.source == "fresh" else lab.context._placed
     lab.context._cut(held)
     lab.context.read(after)
-    yes, no = (lab.model._weights.tokenize(word, special=False)[0] for word in ("Yes", "No"))
+    yes, no = (lab.engine._weights.tokenize(word, special=False)[0] for word in ("Yes", "No"))
     scores = lab.context.scores([yes, no])
     return float(1 / (1 + np.exp(scores[1] - scores[0])))
 

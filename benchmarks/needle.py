@@ -21,7 +21,7 @@ from assistant.assistant import Assistant
 from assistant.errors import ContextOverflow
 from assistant.languages.detection import identify_document
 from assistant.settings import Settings
-from assistant.types import ContextMode, ContextOptions
+from assistant.types import ContextMode, ContextOptions, Query
 from assistant.wiring import chat_model, open_workspace
 from ingest.indexing import add
 
@@ -70,7 +70,7 @@ def with_report(settings: Settings, tokens: int) -> tuple[Report, Assistant]:
 def line(assistant: Assistant, made: Report, tokens: int, mode: ContextMode, language: str) -> str:
     start = time.perf_counter()
     if mode is ContextMode.PACKED:
-        list(assistant.prepare("report.md"))
+        list(assistant.prefill("report.md"))
     try:
         right = [answered(assistant, fact, mode, language) for fact in planted(made.facts)]
     except ContextOverflow as error:
@@ -87,7 +87,7 @@ def planted(facts: Sequence[Fact]) -> Iterator[Fact]:
 
 
 def answered(assistant: Assistant, fact: Fact, mode: ContextMode, language: str) -> bool:
-    answer = assistant.answer(fact.questions[language], wish=ContextOptions(mode))
+    answer = assistant.answer(Query(fact.questions[language], context=ContextOptions(mode)))
     return fact.answer.lower() in answer.text.lower()
 
 

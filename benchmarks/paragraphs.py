@@ -16,6 +16,7 @@ from workspaces import temporary_workspace
 from assistant.generation.citing import without_markers
 from assistant.languages import detection
 from assistant.languages.sentences import split
+from assistant.types import Query
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     with temporary_workspace(options.documents, options.model) as workspace:
         for each in asked:
             answer = workspace.assistant.answer(
-                each["question"], language=each["lang"], documents=[each["document"]]
+                Query(each["question"], each["lang"], (each["document"],))
             )
             refused += not answer.answerable
             text = without_markers(answer.text)

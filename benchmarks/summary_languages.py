@@ -14,7 +14,7 @@ from pathlib import Path
 from workspaces import temporary_workspace
 
 from assistant.languages import detection
-from assistant.reports.summary import Length, Summary
+from assistant.reports.summary import KIND, Length, Summary
 
 MOST_PAGES = 10  # of a document: a longer one takes minutes on a small machine
 
@@ -43,10 +43,8 @@ def main() -> None:
                 continue
             for language in options.languages.split(","):
                 begin = time.perf_counter()
-                events = workspace.assistant.summarize(
-                    document.id, language=language, length=Length(options.length)
-                )
-                summary = next(event for event in events if isinstance(event, Summary))
+                spec = KIND.spec([document.id], language, length=options.length)
+                summary = workspace.assistant.write(spec).result
                 found = _count(summary)
                 counted.append(found)
                 seconds = time.perf_counter() - begin
