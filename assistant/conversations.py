@@ -1,6 +1,6 @@
-"""Conversations that are kept: what was asked, what came of it, and what is being answered now.
+"""Stored conversations: questions, answers, and the answers that are being written.
 
-Answers are worked out beside, so that whoever asked may leave and come back. Knows no screen.
+Answers are written in the background, so that people may leave and come back. Knows no screen.
 """
 
 import threading
@@ -34,16 +34,18 @@ class Conversations:
         return self._store.conversations()
 
     def begin(self) -> Conversation:
-        """Return a new conversation; it is kept once something was asked."""
+        """Return a new conversation; it is stored with its first question."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return Conversation(id=uuid.uuid4().hex, title="", begun_at=now)
 
     def turns(self, conversation: str) -> list[Turn]:
         """Return the turns of a conversation, as they are now.
 
-        A turn that a process did not live to finish was stopped.
+        A turn whose process ended before it was answered counts as stopped.
         """
-        going_on = self.job(conversation) is not None  # first: what ends meanwhile is kept by then
+        going_on = (
+            self.job(conversation) is not None
+        )  # first: what ends meanwhile is stored by then
         kept = self._store.turns(conversation)
         return [
             replace(turn, state=TurnState.STOPPED)
@@ -53,11 +55,11 @@ class Conversations:
         ]
 
     def job(self, conversation: str) -> Job[Answer] | None:
-        """Return the answer that is being worked out, if there is one."""
+        """Return the running job of a conversation, if there is one."""
         return self._jobs.running.get(conversation)
 
     def ask(self, conversation: Conversation, query: Query) -> Job[Answer]:
-        """Keep the question, answer it in the background, and return the job.
+        """Store the question, answer it in the background, and return the job.
 
         Args:
             query: without history, which is the conversation's.
@@ -85,17 +87,17 @@ class Conversations:
         self._store.put_conversation(replace(kept, title=title))
 
     def remove(self, conversation: str) -> None:
-        """Forget a conversation; what is being answered in it is stopped."""
+        """Remove a conversation; its running answer is stopped."""
         self._jobs.end([conversation])
         self._store.remove_conversation(conversation)
 
     def drop(self, document: str) -> None:
-        """Stop all answers that may be read out of a document."""
+        """Stop all answers that may use a document."""
         asked = {each: self._store.turns(each) for each in self._jobs.running}
         self._jobs.end([each for each, turns in asked.items() if _may_read(document, turns)])
 
     def stop(self) -> None:
-        """Let all answers that are being worked out end as soon as they can."""
+        """Stop all running answers as soon as possible."""
         self._jobs.end(self._jobs.running, 0.0)
 
     def _keep(self, conversation: str, turn: Turn, view: View[Answer]) -> None:
@@ -112,10 +114,10 @@ class Conversations:
 
 
 def _may_read(document: str, turns: Sequence[Turn]) -> bool:
-    """Tell whether the last turn may hold text of a document, by itself or from those before."""
+    """Tell whether the last turn may hold text of a document, its own or of turns before."""
     return any(not turn.documents or document in turn.documents for turn in turns)
 
 
 def _history(before: Sequence[Turn]) -> tuple[Message, ...]:
-    """Return what was answered before, as the model reads it."""
+    """Return the answered turns as messages."""
     return tuple(message for turn in before if turn.answer for message in turns(turn.answer))

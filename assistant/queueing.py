@@ -1,7 +1,7 @@
-"""Whose turn it is: many ask one model, which answers one after the other.
+"""Whose turn the model is: one call at a time, first come, first served.
 
-First come, first served; background work goes when nobody else wants to, and is told when
-somebody does. Knows nothing of what is done with a turn.
+Background work runs when nobody else waits, and is told when somebody does. Knows nothing of what
+is done with a turn.
 """
 
 import threading
@@ -12,14 +12,14 @@ from typing import Final
 from assistant.errors import Cancelled
 from assistant.streams import Progress, Step
 
-LOOK_S: Final = 0.1  # between two looks of somebody who waits
+LOOK_S: Final = 0.1  # between two checks while waiting
 
 
 class Ticket:
-    """A place in the queue; in front of it stands whoever is served now.
+    """A place in the queue; the first one is being served.
 
     Attributes:
-        cancelled: tells whether its holder gave up.
+        cancelled: tells whether its holder has given up.
     """
 
     def __init__(self, queue: "Queue", cancelled: Callable[[], bool], *, background: bool) -> None:
@@ -29,16 +29,16 @@ class Ticket:
 
     @property
     def position(self) -> int:
-        """How many are served before; 0 when it is this one's turn."""
+        """How many are served first; 0 when it is this one's turn."""
         return self._queue.position(self)
 
     @property
     def wanted(self) -> bool:
-        """Whether it is this one's turn and somebody waits who should not wait for it."""
+        """Whether it is this one's turn, it is background work, and somebody else waits."""
         return self._queue.wanted(self)
 
     def turn(self) -> Iterator[Progress]:
-        """Yield a stage whenever the position has changed, until it is this one's turn.
+        """Yield progress whenever the position has changed, until it is this one's turn.
 
         Raises:
             Cancelled: its holder gave up.
@@ -52,7 +52,7 @@ class Ticket:
             told = position
 
     def pass_on(self) -> None:
-        """Let those go first who wait now; wait again afterwards."""
+        """Give up the turn to those who wait now, and queue again behind them."""
         self._queue.to_the_end(self)
 
 
@@ -83,7 +83,7 @@ class Queue:
             return self._tickets.index(ticket)
 
     def look(self, ticket: Ticket, seconds: float) -> int:
-        """Return the position of a ticket, at once when it is 0, else after a change or a while."""
+        """Return the position of a ticket: at once when it is 0, else after a change or a wait."""
         with self._changed:
             if self._tickets.index(ticket) > 0:
                 self._changed.wait(seconds)
@@ -102,7 +102,7 @@ class Queue:
             self._changed.notify_all()
 
     def _enter(self, ticket: Ticket) -> None:
-        """Put a ticket behind all others, but before background work that is not served yet."""
+        """Put a ticket behind all others, but before background work that waits."""
         place = len(self._tickets)
         if not ticket.background:
             while place > 1 and self._tickets[place - 1].background:

@@ -22,7 +22,7 @@ from documents import Report, report
 
 from assistant.backends.base import CachedPrefix
 from assistant.backends.llama.cells import Cells, blank
-from assistant.backends.llama.context import Context, Kept
+from assistant.backends.llama.context import CachedCell, Context
 from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel
 from assistant.errors import Cancelled
@@ -159,12 +159,12 @@ class Side:
         self.fill(context, request["depth"])
         tokens = self.engine.encoder.tokens(self.reports[0].text)[:512]
         start = time.perf_counter()
-        context.read(tokens)
+        context.decode(tokens)
         context.scores([0])
         read = time.perf_counter() - start
         start = time.perf_counter()
         for token in tokens[:16]:
-            context.read([token])
+            context.decode([token])
             context.scores([0])
         write = time.perf_counter() - start
         context.free()
@@ -175,7 +175,7 @@ class Side:
         model = self.engine
         model._open(request["memory"] + 1_000, never)
         self.fill(model._context, request["memory"])
-        model._context.read(model.encoder.tokens(self.reports[0].text)[:900])
+        model._context.decode(model.encoder.tokens(self.reports[0].text)[:900])
         cells = len(model._context.names)
         shelf = installed_models(self.settings)
         weights = shelf.find("multilingual-e5-small").path.glob("*.safetensors")
@@ -188,7 +188,7 @@ class Side:
 
     def fill(self, context: Context, count: int) -> None:
         """Put so many blank cells into the cache; they cost what others cost."""
-        context.read([100])
+        context.decode([100])
         if count:
             row = blank(context.cells().layout, 1).packed()
             cells = Cells(
@@ -227,17 +227,17 @@ class Side:
         if tokens not in self.read:
             context = self.engine._context
             context.keep([])
-            context.read(list(tokens))
+            context.decode(list(tokens))
             self.read[tokens] = context.cells()
         return self.read[tokens]
 
     def write(self, parts: list[Cells], after: list[int]) -> list[int]:
         context = self.engine._context
-        context.place(parts, [Kept("", n) for n in range(sum(map(len, parts)))])
-        context.read(after)
+        context.place(parts, [CachedCell("", n) for n in range(sum(map(len, parts)))])
+        context.decode(after)
         context.begin_reply()
         for _ in range(WRITTEN):
-            context.read([context.next_token()])
+            context.decode([context.next_token()])
         return [cell for cell in context.names[-WRITTEN:] if isinstance(cell, int)]
 
     def cancel(self, request: dict[str, Any]) -> dict[str, Any]:

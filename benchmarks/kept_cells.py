@@ -36,7 +36,7 @@ import llama_cpp as lc
 import numpy as np
 
 from assistant.backends.llama.cells import Cells, build, head_of
-from assistant.backends.llama.context import READING, SPARE, Context, Kept
+from assistant.backends.llama.context import READING, SPARE, CachedCell, Context
 from assistant.backends.llama.encoding import TokenPrefix
 from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel, LoadedLlama
@@ -216,12 +216,12 @@ def answer(lab: Lab, way: Way, question: Question) -> dict[str, Any]:
     before, after = lab.engine.encoder.split(ask.messages)
     if way.source == "fresh":
         lab.context.keep([])
-        lab.context.read(before)
+        lab.context.decode(before)
         seen = len(before)
     else:
         seen = bring(lab, way, passages)
     ready = time.perf_counter()
-    lab.context.read(after)
+    lab.context.decode(after)
     lab.context.begin_reply()
     token = lab.context.next_token()
     first = time.perf_counter()
@@ -295,7 +295,7 @@ def bring(lab: Lab, way: Way, passages: Sequence[Passage]) -> int:
     lab.engine._context.cancelled = never
     parts = [lab.engine._restored(reading, None) for reading in readings]
     if way.positions == "gaps":
-        lab.context.place(parts, [Kept("", n) for n in range(sum(map(len, parts)))])
+        lab.context.place(parts, [CachedCell("", n) for n in range(sum(map(len, parts)))])
     else:
         place_moved(lab, way, readings, parts)
     return sum(map(len, parts))
@@ -337,7 +337,7 @@ def place_moved(
         lc.llama_memory_seq_rm(memory, SPARE, -1, -1)
         end = int(lc.llama_memory_seq_pos_max(memory, READING)) + 1
     total = sum(map(len, parts))
-    context._cells = [Kept("", n) for n in range(total)]
+    context._cells = [CachedCell("", n) for n in range(total)]
     context._placed = total
     context._shift = end - total
 
@@ -360,7 +360,7 @@ def write(lab: Lab, token: int) -> str:
         out += lab.engine._weights.bytes_of(token)
         if out.strip() and out.endswith(b"\n"):
             break
-        lab.context.read([token])
+        lab.context.decode([token])
         token = lab.context.next_token()
     return out.decode("utf-8", "replace").strip()
 
@@ -372,7 +372,7 @@ def yes_share(lab: Lab, way: Way, question: Question, passages: Sequence[Passage
     before, after = lab.engine.encoder.split(prompt.messages)
     held = len(before) if way.source == "fresh" else lab.context._placed
     lab.context._cut(held)
-    lab.context.read(after)
+    lab.context.decode(after)
     yes, no = (lab.engine._weights.tokenize(word, special=False)[0] for word in ("Yes", "No"))
     scores = lab.context.scores([yes, no])
     return float(1 / (1 + np.exp(scores[1] - scores[0])))

@@ -1,12 +1,13 @@
 """The order of the steps, with a model that says what it is told to say."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assistant.assistant import Assistant, turns
+from assistant.backends.base import Generation, Prompt
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.errors import (
     Cancelled,
@@ -17,6 +18,9 @@ from assistant.errors import (
     UnknownDocument,
     UnknownLanguage,
 )
+from assistant.generation.answering import LONGEST_ANSWER
+from assistant.generation.budget import ANSWER_TOKENS
+from assistant.generation.citing import without_markers
 from assistant.languages.registry import phrases
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
@@ -430,3 +434,58 @@ def test_a_whole_document_is_read_on_the_pages_asked_for_alone(
     filters = Filters(languages=("en",), added_from="2026-01-01", pages=(2, 3))
     answer = answer_of(ask(model, "How long is the bridge?", filters=filters))
     assert answer.plan.pages_read == ((book.id, 2), (book.id, 3))
+
+
+# answers that reach the token limit
+
+
+class Talkative(ScriptedModel):
+    """Goes on with one long reply where a call before stopped."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(reply)
+        self.whole = reply
+
+    def stream(self, prompt: Prompt, **options: Any) -> Generator[str, None, Generation]:
+        self._reply = lambda messages: self.whole.removeprefix(prompt.reply_start)
+        return super().stream(prompt, **options)
+
+
+def test_an_answer_that_reaches_the_limit_of_a_call_goes_on(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+    reply = " ".join(
+        f"The bridge number {n} is {n} metres long." for n in range(ANSWER_TOKENS // 5)
+    )
+    model = Talkative(reply)
+    events = ask(model, "How long is the bridge?")
+    answer = answer_of(events)
+    assert streamed(events) == answer.text
+    assert without_markers(answer.text) == reply
+    assert not answer.truncated
+    assert [bool(prompt.reply_start) for prompt in model.prompts] == [False, False, True]
+
+
+def test_an_answer_beyond_all_limits_ends_with_a_whole_sentence_and_says_so(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+    reply = " ".join(f"The bridge number {n} is {n} metres long." for n in range(LONGEST_ANSWER))
+    events = ask(Talkative(reply), "How long is the bridge?")
+    answer = answer_of(events)
+    assert answer.truncated
+    assert streamed(events) == answer.text
+    text = without_markers(answer.text)
+    assert reply.startswith(text)
+    assert text.endswith("metres long.")
+    assert LONGEST_ANSWER - 9 < len(text.split()) <= LONGEST_ANSWER
+
+
+def test_a_reply_that_repeats_itself_is_not_continued_for_ever(
+    library: Library, ask: Callable[..., list[Any]]
+) -> None:
+    add(library, BRIDGE)
+    answer = answer_of(ask(Talkative("It is long. " * 2000), "How long is the bridge?"))
+    assert answer.truncated
+    assert len(answer.text.split()) <= 2 * ANSWER_TOKENS

@@ -1,4 +1,4 @@
-"""The cells of a KV cache as arrays, from and to the bytes that llama.cpp keeps a sequence in.
+"""KV cache cells as arrays, from and to the state bytes of a llama.cpp sequence.
 
 Follows `llama_kv_cache::state_write` and `state_read` of llama.cpp: a head, the position of every
 cell, then for each layer the keys and for each layer the values, which are transposed without
@@ -29,11 +29,11 @@ STEP_CELLS: Final = 64  # packed and unpacked at once: what stays in the process
 
 
 class ForeignState(ValueError):
-    """Bytes in another form: another llama.cpp, another type of cache, or not a state at all."""
+    """Bytes of another format: another llama.cpp, another KV type, or no state at all."""
 
 
 class Kind(IntEnum):
-    """How a cache holds its values; the numbers are ggml's."""
+    """Value type of a KV cache; the numbers are ggml's."""
 
     F16 = 1
     Q8_0 = 8
@@ -71,9 +71,9 @@ class Layout:
 
 @dataclass(frozen=True)
 class Cells:
-    """What a model keeps of the tokens it read, one row for each.
+    """Keys and values of tokens, one row for each.
 
-    The rows are packed or not, whatever the layout says of the cache they came from.
+    Rows may be quantised whatever the type of the KV cache they came from.
     """
 
     layout: Layout
@@ -95,11 +95,11 @@ class Cells:
             yield Cells(self.layout, self.positions[step], self.rows[step])
 
     def packed(self) -> Blocks:
-        """Return the rows with eight bits a value and a scale for each block of values."""
+        """Return the rows quantised to q8_0: eight bits a value, a scale for each block."""
         return self.rows if self.rows.dtype == BLOCK else _packed(self.rows)
 
     def unpacked(self) -> Values:
-        """Return the rows in 16 bits a value."""
+        """Return the rows as float16."""
         return _unpacked(self.rows) if self.rows.dtype == BLOCK else self.rows
 
 
@@ -107,7 +107,7 @@ def parse(state: State) -> Cells:
     """Return the cells of a sequence's state.
 
     Raises:
-        ForeignState: it is in no form that is known.
+        ForeignState: its format is not known.
     """
     try:
         return _parse(state.data)
@@ -165,7 +165,7 @@ def head_of(state: State) -> bytes:
 
 
 def blank(layout: Layout, count: int) -> Cells:
-    """Return cells of no text, as many as wanted: they cost what others cost."""
+    """Return cells of zeros, for measuring: attention to them costs as much as to others."""
     columns = layout.width // layout.kind.values
     rows = np.zeros((count, columns), layout.kind.item)
     return Cells(layout, np.arange(count, dtype=np.int32), rows)
@@ -238,7 +238,7 @@ def _rows(view: memoryview, at: int, layers: int, count: int, kind: Kind) -> tup
 def _columns(
     view: memoryview, at: int, layers: int, count: int, kind: Kind
 ) -> tuple[list[Rows], int]:
-    """Return what is held by column as rows, as `_rows` does."""
+    """Return values that are stored by column as rows, as `_rows` does."""
     found: list[Rows] = []
     for _ in range(layers):
         given, _, width = struct.unpack_from("<iII", view, at)
@@ -255,7 +255,7 @@ def _check(given: int, kind: Kind) -> None:
 
 
 def _columns_of(layout: Layout) -> tuple[list[slice], list[slice]]:
-    """Return where in a row the keys of each layer stand, and where its values do."""
+    """Return the slices of a row that hold the keys and the values of each layer."""
     keys, values, at = [], [], 0
     for key_width, value_width in zip(layout.keys, layout.values, strict=True):
         middle = at + key_width // layout.kind.values

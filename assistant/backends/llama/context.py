@@ -1,7 +1,7 @@
-"""One open context of llama.cpp: what it reads, what it writes, and what its cache holds.
+"""One open context of llama.cpp: batches in, logits out, and what its KV cache holds.
 
-The cache is one row of cells. Some may be put there as they were kept; behind them stand tokens
-that were read. A beginning that stays the same is never read again. Not safe for two threads.
+The KV cache is one row of cells: first the cells restored from cached prefixes, then those of the
+tokens decoded since. A prefix that stays the same is not decoded again. Not safe for two threads.
 """
 
 import ctypes
@@ -23,34 +23,34 @@ from assistant.streams import IsCancelled, never
 REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
 REPEAT_WINDOW: Final = 256
 ABORTED: Final = 2  # what llama_decode returns when the abort callback said so
-READING: Final = 0  # the sequence that is read and written
-SPARE: Final = 1  # empty between calls: cells come through it, and tokens are tried in it
-PLACED_AT_ONCE: Final = 1_024  # cells: so little memory is needed beside the cache
+READING: Final = 0  # the sequence of the prompt and the reply
+SPARE: Final = 1  # empty between calls: for restoring cells and for a second prompt
+PLACED_AT_ONCE: Final = 1_024  # cells: limits the memory needed while restoring
 KINDS: Final = {"f16": Kind.F16, "q8_0": Kind.Q8_0}
 
 
-class Kept(NamedTuple):
-    """A cell that came from a text read by itself: which text, and which of its tokens."""
+class CachedCell(NamedTuple):
+    """A cell of a prefix that was prefilled by itself: which prefix, and which of its tokens."""
 
     text: str
     number: int
 
 
-Cell: TypeAlias = int | Kept  # an int is a token, read behind all cells before it
+Cell: TypeAlias = int | CachedCell  # an int is a token, decoded behind all cells before it
 
 
 class _Asked:
-    """Whom the engine asks; apart from the window, which would hold itself through it."""
+    """Holds the cancel check for the abort callback, which must not reference the context."""
 
     def __init__(self) -> None:
         self.cancelled: IsCancelled = never
 
 
 class Context:
-    """A window of tokens over some weights; freed with the last reference to it."""
+    """A context window over some weights; freed with the last reference to it."""
 
     def __init__(self, weights: Weights, tuning: Tuning, window_tokens: int) -> None:
-        """Open a window.
+        """Open a context.
 
         Raises:
             UnusableModel: there is no memory for it.
@@ -73,15 +73,17 @@ class Context:
             reason = f"no memory for a window of {window_tokens} tokens"
             raise UnusableModel(weights.path, reason)
         self._memory = lc.llama_get_memory(self._handle)
-        self._samplers = [_greedy_sampler(weights.vocabulary_size)]  # and one with a grammar
-        kept = (weights, abort)  # C holds them
+        self._samplers = [
+            _greedy_sampler(weights.vocabulary_size)
+        ]  # the second one obeys a grammar
+        kept = (weights, abort)  # llama.cpp holds pointers to them
         self._free = weakref.finalize(self, _free_window, self._handle, self._samplers, kept)
         self._free.atexit = False
         self.window_tokens = int(lc.llama_n_ctx(self._handle))
         self._cells: list[Cell] = []
-        self._placed = 0  # of these cells, put there as kept
-        self._shift = 0  # from the number of a cell behind those to its position
-        self._expects = False
+        self._placed = 0  # of these cells, those that were restored
+        self._shift = 0  # from the index of a decoded cell to its position
+        self._has_logits = False
 
     def free(self) -> None:
         """Free the context now; nothing of this object can be used afterwards."""
@@ -89,7 +91,7 @@ class Context:
 
     @property
     def cancelled(self) -> IsCancelled:
-        """Asked while the model works; saying yes makes it raise `Cancelled`."""
+        """Called during a decode; returning True makes it raise `Cancelled`."""
         return self._asked.cancelled
 
     @cancelled.setter
@@ -97,32 +99,32 @@ class Context:
         self._asked.cancelled = check
 
     def keep(self, wanted: Sequence[Cell]) -> int:
-        """Drop what differs from the beginning of these; return how many cells stay."""
+        """Keep the longest common prefix with these cells; return its length."""
         return self._cut(common(self._cells, wanted))
 
     @property
-    def expects(self) -> bool:
-        """Whether it is known what follows the last cell: it was read last."""
-        return self._expects
+    def has_logits(self) -> bool:
+        """Whether the logits of the last cell are available: it was decoded last."""
+        return self._has_logits
 
     @property
     def names(self) -> Sequence[Cell]:
-        """What the cache holds, cell by cell."""
+        """The cells of the KV cache, in order."""
         return self._cells
 
     @property
     def state_bytes(self) -> int:
-        """What `cells` would take."""
+        """Size of the state that `cells` returns."""
         return int(lc.llama_state_seq_get_size(self._handle, READING))
 
     def place(self, parts: Iterable[Cells], names: Sequence[Cell]) -> None:
-        """Put these cells in place of all that the cache holds, part by part.
+        """Replace all cells by cached ones, part by part.
 
         Args:
-            names: of the cells of all parts; those that were kept stand first.
+            names: of the cells of all parts; those of prefixes first.
 
         Raises:
-            ContextOverflow: the window does not hold them.
+            ContextOverflow: the context has no room for them.
         """
         self._cut(0)
         head = head_of(self._state())
@@ -136,45 +138,45 @@ class Context:
             lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
             last = max(last, int(cells.positions.max()))
         self._cells = list(names)
-        self._placed = sum(isinstance(name, Kept) for name in names)
+        self._placed = sum(isinstance(name, CachedCell) for name in names)
         self._shift = last + 1 - len(names)
 
     def cells(self) -> Cells:
-        """Return all that the cache holds."""
+        """Return all cells with their keys and values."""
         return parse(self._state())
 
-    def read(self, tokens: Tokens, report: PrefillReport | None = None) -> None:
-        """Read these behind all that the cache holds.
+    def decode(self, tokens: Tokens, report: PrefillReport | None = None) -> None:
+        """Decode tokens behind all cells, in batches.
 
         Raises:
-            Cancelled: somebody stopped it; the cache holds what was read before.
-            ContextOverflow: the window is full.
+            Cancelled: the cache holds the tokens of the batches before.
+            ContextOverflow: the context is full.
         """
         total = len(self._cells) + len(tokens)
         for start in range(0, len(tokens), self._batch_tokens):
-            self._decode(tokens[start : start + self._batch_tokens])
+            self._decode_batch(tokens[start : start + self._batch_tokens])
             if report:
                 report(len(self._cells), total)
 
-    def read_both(
+    def decode_both(
         self,
         tokens: Tokens,
         other: Tokens,
         wanted: Sequence[int],
         report: PrefillReport | None = None,
     ) -> list[float]:
-        """Read tokens as `read` does; return `scores` as if others had been read in their place.
+        """Decode tokens, and return the logits that another prompt would have had instead.
 
-        What both begin with is read once, and where they part, both in one pass.
+        Both are decoded in one pass, in two sequences that share their common prefix.
 
         Args:
-            other: see `share_a_pass`.
+            other: the other prompt; see `share_a_pass`.
 
-        Raises: as `read`.
+        Raises: as `decode`.
         """
         shared = common(tokens, other)
         apart = max(0, len(tokens) + len(other) - shared - self._batch_tokens)
-        self.read(tokens[:apart], report)
+        self.decode(tokens[:apart], report)
         lc.llama_memory_seq_cp(self._memory, READING, SPARE, -1, -1)
         rows = [
             *((tokens[n], n, (READING, SPARE)) for n in range(apart, shared)),
@@ -192,13 +194,13 @@ class Context:
                 lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
 
     def share_a_pass(self, tokens: Tokens, other: Tokens) -> bool:
-        """Whether `read_both` takes these: both have an end, and one pass reads both ends."""
+        """Whether `decode_both` takes these: both have an end, and one pass reads both ends."""
         shared = common(tokens, other)
         ends = (len(tokens) - shared, len(other) - shared)
         return min(ends) > 0 and sum(ends) <= self._batch_tokens
 
     def begin_reply(self, grammar: str = "") -> None:
-        """Forget the last reply.
+        """Reset the sampler for a new reply.
 
         Args:
             grammar: GBNF that the reply obeys; "" for any reply.
@@ -214,28 +216,28 @@ class Context:
             self._samplers.append(_grammar_sampler(self._weights, grammar))
 
     def next_token(self) -> int:
-        """Return the most likely token to follow; `read` it to go on."""
+        """Return the most likely next token; `decode` it to go on."""
         return int(lc.llama_sampler_sample(self._samplers[-1], self._handle, -1))
 
     def scores(self, tokens: Sequence[int], row: int = -1) -> list[float]:
-        """Return how strongly each of these is expected next, as logits.
+        """Return the logits of these tokens.
 
         Args:
-            row: of the batch read last, behind which; the last one by default.
+            row: of the batch decoded last; the last one by default.
         """
         logits = lc.llama_get_logits_ith(self._handle, row)
         return [float(logits[token]) for token in tokens]
 
-    def _decode(self, tokens: Tokens) -> None:
+    def _decode_batch(self, tokens: Tokens) -> None:
         array = (lc.llama_token * len(tokens))(*tokens)
         self._run(lc.llama_batch_get_one(array, len(tokens)), tokens)
 
     def _run(self, batch: Any, tokens: Tokens) -> None:
-        """Read a batch, of which these become cells."""
+        """Run a batch; these tokens of it become cells."""
         if self.cancelled():
             raise Cancelled
         status = lc.llama_decode(self._handle, batch)
-        self._expects = status == 0
+        self._has_logits = status == 0
         if status != 0:
             self._cut(len(self._cells))
             if status == ABORTED:
@@ -245,8 +247,8 @@ class Context:
 
     def _cut(self, cells: int) -> int:
         """Drop all but the first cells; return how many really stay."""
-        self._expects = False
-        inside = cells < self._placed  # positions of placed cells are not in order
+        self._has_logits = False
+        inside = cells < self._placed  # positions of restored cells are not in order
         start = 0 if inside else cells + self._shift
         if inside or not lc.llama_memory_seq_rm(self._memory, READING, start, -1):
             lc.llama_memory_clear(self._memory, True)
@@ -264,10 +266,10 @@ class Context:
 def _batch(
     rows: Sequence[tuple[int, int, Sequence[int]]], start: int, scored: int
 ) -> Iterator[Any]:
-    """Give a batch of (token, position from `start`, sequences); two of its rows are scored.
+    """Give a batch of (token, position from `start`, sequences), with logits for two rows.
 
     Args:
-        scored: one of them; the other is the last.
+        scored: one of the two rows; the other is the last.
     """
     batch = lc.llama_batch_init(len(rows), 0, 2)
     try:
@@ -311,7 +313,7 @@ def _pointer(buffer: State) -> Any:
 
 
 def common(left: Sequence[Cell], right: Sequence[Cell]) -> int:
-    """Return the length of the common beginning."""
+    """Return the length of the common prefix."""
     for index, (one, other) in enumerate(zip(left, right, strict=False)):
         if one != other:
             return index

@@ -16,7 +16,7 @@ from typing import Final
 
 from assistant.backends.base import Choice, Generation, PrefillReport
 from assistant.backends.llama.cells import Cells
-from assistant.backends.llama.context import Cell, Context, Kept, common
+from assistant.backends.llama.context import CachedCell, Cell, Context, common
 from assistant.backends.llama.encoding import Encoder, TokenPrefix
 from assistant.backends.llama.kv_cache import CacheKey, DiskKVCache
 from assistant.backends.llama.tuning import Tuning
@@ -167,7 +167,7 @@ class LlamaEngine:
             if along:
                 cached = self._find(along[:shared], prefixes, report)
                 begun = cached - _seen(prefixes)
-                scores = self._context.read_both(along[begun:], prompt[begun:], firsts, report)
+                scores = self._context.decode_both(along[begun:], prompt[begun:], firsts, report)
             else:
                 cached = self._bring(prompt, prefixes, report)
                 scores = self._context.scores(firsts)
@@ -200,7 +200,7 @@ class LlamaEngine:
     ) -> int:
         """Bring prefixes and prompt into the KV cache; return how many tokens were cached."""
         cached = self._find(prompt, prefixes, report)
-        self._context.read(prompt[cached - _seen(prefixes) :], report)
+        self._context.decode(prompt[cached - _seen(prefixes) :], report)
         return cached
 
     def _find(
@@ -213,7 +213,7 @@ class LlamaEngine:
         before = [cell for prefix in prefixes for cell in _cells(prefix)]
         wanted = [*before, *prompt]
         self._swap(wanted)
-        if self._context.expects and self._context.names == wanted:
+        if self._context.has_logits and self._context.names == wanted:
             return len(wanted)
         cached = self._context.keep(wanted[:-1])
         if cached < len(before):
@@ -225,7 +225,7 @@ class LlamaEngine:
         """Park the KV state when it took long to prefill; restore a parked one that fits better."""
         held = self._context.names
         shared = common(held, wanted)
-        read = sum(not isinstance(cell, Kept) for cell in held[shared:])
+        read = sum(not isinstance(cell, CachedCell) for cell in held[shared:])
         if read >= WORTH_TOKENS and self._context.state_bytes <= PARKED_BYTES:
             self._parked = [(list(held), self._context.cells()), *self._parked[: PARKED - 1]]
         for number, (names, cells) in enumerate(self._parked):
@@ -266,7 +266,7 @@ class LlamaEngine:
                 saved_at = time.monotonic()
 
         try:
-            self._context.read(tokens[self._resume(begun, tokens) :], note)
+            self._context.decode(tokens[self._resume(begun, tokens) :], note)
         except Cancelled:
             if self._context.names:  # something of it is done
                 self._save(begun, prefix)
@@ -305,7 +305,7 @@ class LlamaEngine:
                 return written, False
             if piece := text.decode(self._weights.bytes_of(token)):
                 yield piece
-            self._context.read([token])
+            self._context.decode([token])
         return limit_tokens, True
 
 
@@ -326,4 +326,4 @@ def _seen(prefixes: Sequence[TokenPrefix]) -> int:
 
 def _cells(prefix: TokenPrefix) -> list[Cell]:
     text = _digest(prefix.tokens)
-    return [Kept(text, number) for start, end in prefix.seen for number in range(start, end)]
+    return [CachedCell(text, number) for start, end in prefix.seen for number in range(start, end)]

@@ -1,11 +1,11 @@
-"""What a model kept of texts it read, on disk: read once, answer many times.
+"""The KV cache on disk: a prefix is prefilled once and used by many prompts.
 
-    states/DOCUMENT/MODEL/TEXT.kv            one file for each text that was read
-    states/DOCUMENT/MODEL/TEXT.begun.kv      one that was read in part
+    states/DOCUMENT/MODEL/TEXT.kv            the KV of a prefix
+    states/DOCUMENT/MODEL/TEXT.begun.kv      the KV of a prefix that is prefilled in part
 
-A file holds its header as one line of JSON, then for every token a check sum and its row, so that
-any span of tokens is read by itself. A file that is broken, foreign or gone is a miss, never a
-wrong answer. Knows nothing of models.
+A file has a header, one line of JSON, and then for every token a checksum and its row, so that any
+span of tokens can be loaded. A file that is damaged, of another version or gone is a cache miss,
+never a wrong answer. Knows nothing of models.
 """
 
 import json
@@ -27,7 +27,7 @@ from assistant.backends.llama.cells import BLOCK, BLOCK_VALUES, Blocks, Cells, K
 
 VERSION: Final = 2
 STEP_TOKENS: Final = 256  # written and checked at once
-SPARE_BYTES: Final = 2_000_000_000  # of the disk, left to others
+SPARE_BYTES: Final = 2_000_000_000  # of the disk, left free
 SUFFIX: Final = ".kv"
 PART: Final = ".part"  # of a file that is being written
 REMAINS_S: Final = 3600.0  # after which no process can still be writing a file
@@ -38,7 +38,7 @@ Spans = Sequence[tuple[int, int]]  # of tokens, ascending, end exclusive
 class CacheKey:
     """Attributes:
     document_id: of the document that the text comes from.
-    model: fingerprint of whatever read it.
+    model: fingerprint of the weights, the template and the settings that decide the KV.
     text: fingerprint of its tokens.
     """
 
@@ -48,12 +48,12 @@ class CacheKey:
 
     @property
     def begun(self) -> "CacheKey":
-        """The key of the beginning of the same text."""
+        """The key of the same prefix, prefilled in part."""
         return replace(self, text=f"{self.text}.begun")
 
 
 class DiskKVCache:
-    """The snapshots below one folder, never more bytes than the quota, the oldest going first."""
+    """Cached prefixes in one folder, within a quota of bytes; least recently used go first."""
 
     def __init__(self, folder: Path, *, quota_bytes: int) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class DiskKVCache:
         return self._path(key).is_file()
 
     def save(self, key: CacheKey, cells: Cells, *, note: str) -> bool:
-        """Keep the cells of a text from its first token on; return whether there was room."""
+        """Store the cells of a prefix from its first token on; return whether there was room."""
         size = len(cells) * _record(cells.layout).itemsize
         if not self._make_room(size):
             return False
@@ -79,7 +79,7 @@ class DiskKVCache:
         return True
 
     def load(self, key: CacheKey, spans: Spans | None = None) -> Cells | None:
-        """Return the cells of these tokens, at the places they were read at; None is a miss.
+        """Return the cells of these tokens at their positions; None is a cache miss.
 
         Args:
             spans: None takes all tokens.
@@ -99,22 +99,22 @@ class DiskKVCache:
         return Cells(layout, np.concatenate(places), rows)
 
     def drop(self, key: CacheKey) -> None:
-        """Remove what is kept under the key, if there is anything."""
+        """Remove the file of a key, if there is one."""
         self._path(key).unlink(missing_ok=True)
 
     def listed(self) -> list[CachedPrefix]:
-        """Return what is kept, the last used first."""
+        """Return what is cached, the last used first."""
         found = [kept for path in self._files() if (kept := _described(path))]
         return sorted(found, key=lambda kept: kept.used_at, reverse=True)
 
     def clear(self) -> int:
-        """Remove everything; return the bytes that this frees."""
+        """Remove all files; return the bytes that this frees."""
         freed = sum(path.stat().st_size for path in self._files())
         shutil.rmtree(self.folder, ignore_errors=True)
         return freed
 
     def forget(self, document_id: str) -> None:
-        """Remove what is kept of a document."""
+        """Remove the cached KV of a document."""
         shutil.rmtree(self.folder / document_id, ignore_errors=True)
 
     def _path(self, key: CacheKey) -> Path:
@@ -124,7 +124,7 @@ class DiskKVCache:
         return list(self.folder.glob(f"*/*/*{SUFFIX}"))
 
     def _make_room(self, size: int) -> bool:
-        """Remove the snapshots that were used longest ago until another one may be written."""
+        """Remove the least recently used files until another one may be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if size > self._quota or shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
             return False
@@ -139,13 +139,13 @@ class DiskKVCache:
         return True
 
     def _drop_remains(self) -> None:
-        """Remove what processes that were killed have left half written."""
+        """Remove partial files of processes that were killed."""
         for path in self.folder.glob(f"*/*/*{PART}"):
             if time.time() - path.stat().st_mtime > REMAINS_S:
                 path.unlink(missing_ok=True)
 
     def _write(self, path: Path, header: dict[str, Any], parts: Iterator[bytes]) -> None:
-        """Write beside the final name and rename: there is a whole file or none."""
+        """Write under another name and rename: there is a whole file or none."""
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False) as file:
             try:
                 file.write(json.dumps(header).encode() + b"\n")
@@ -163,7 +163,7 @@ def _header(line: bytes, size: int) -> dict[str, Any]:
     """Return the header, checked against the size of the file.
 
     Raises:
-        ValueError: it is none of this version, or the file is not whole.
+        ValueError: it is of another version, or the file is not whole.
     """
     header: dict[str, Any] = json.loads(line)
     layout = header["layout"]
@@ -195,7 +195,7 @@ def _described(path: Path) -> CachedPrefix | None:
 
 
 def _record(layout: Layout) -> np.dtype[np.void]:
-    """Return the form of one token in a file."""
+    """Return the record type of one token in a file."""
     return np.dtype([("check", "<u4"), ("row", BLOCK, (layout.width // BLOCK_VALUES,))])
 
 

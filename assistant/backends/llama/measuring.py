@@ -1,7 +1,7 @@
-"""How fast a model is on this machine, and with which settings: a self-test of some seconds.
+"""Measures the throughput of a model on this machine, and its best settings, in some seconds.
 
-Only what can differ is tried, one setting after the other. Depth costs nothing here: blank cells
-stand where a long text would, and they cost a token as much as others. Keeps nothing.
+Tries only settings that can make a difference, one after the other. Cells of zeros stand for a
+long context: attention to them costs as much as to others. Stores nothing.
 """
 
 import time
@@ -22,7 +22,7 @@ PROBE_TOKENS: Final = 32  # by which it is found how many tokens may be tried
 SAMPLE_S: Final = 1.0  # of reading, in one measurement
 SAMPLE_TOKENS: Final = (32, 512)  # least and most of them
 WRITTEN: Final = 4  # tokens of one measurement; the fastest counts
-# What is weighed against each other: a question on passages that have to be read.
+# What settings are compared on: a question on passages that have to be prefilled.
 READ_TOKENS: Final = 2_000
 WRITE_TOKENS: Final = 150
 LARGE_BATCH: Final = 512
@@ -55,7 +55,7 @@ def tune(path: Path, *, cores: int, processors: int, kv: str = "f16") -> Tuned:
 
 
 def _changes(tuning: Tuning, processors: int) -> list[dict[str, Any]]:
-    """Return what may be faster, apart from what needs the weights loaded anew."""
+    """Return settings that may be faster and need no reload of the weights."""
     changes: list[dict[str, Any]] = [{"batch_tokens": LARGE_BATCH}]
     if tuning.kv == "f16":  # packed values need flash attention
         changes = [{"flash_attention": False}, *changes]
@@ -65,7 +65,7 @@ def _changes(tuning: Tuning, processors: int) -> list[dict[str, Any]]:
 
 
 def _better(best: Tuned, other: Tuned) -> Tuned:
-    """Return the other where that is worth it."""
+    """Return the faster one, unless the gain is too small to matter."""
     chosen = other if _cost(other) < WORTH * _cost(best) else best
     return replace(chosen, disturbed=best.disturbed or other.disturbed)
 
@@ -98,7 +98,7 @@ def _try(weights: Weights, tuning: Tuning) -> Tuned:
 
 
 def _throughput(context: Context) -> Throughput:
-    context.read(_some(PROBE_TOKENS))  # the first time pages come from the disk
+    context.decode(_some(PROBE_TOKENS))  # the first time pages come from the disk
     sample = _some(_sample_tokens(context))
     count = len(sample)
     flat, flat_write = _times(context, sample)
@@ -135,7 +135,7 @@ def line(near: float, far: float, *, at: float) -> tuple[float, float]:
 def _sample_tokens(context: Context) -> int:
     context.keep([])
     start = time.perf_counter()
-    context.read(_some(PROBE_TOKENS))
+    context.decode(_some(PROBE_TOKENS))
     rate = PROBE_TOKENS / (time.perf_counter() - start)
     context.keep([])
     least, most = SAMPLE_TOKENS
@@ -143,20 +143,20 @@ def _sample_tokens(context: Context) -> int:
 
 
 def _times(context: Context, sample: Tokens) -> tuple[float, float]:
-    """Return the seconds to read the sample, and to write one token behind it."""
+    """Return the seconds to prefill the sample, and to decode one token behind it."""
     start = time.perf_counter()
-    context.read(sample)
+    context.decode(sample)
     context.scores([0])  # a GPU is done when its scores are there
     read = time.perf_counter() - start
     written = []
     for token in _some(WRITTEN):
         start = time.perf_counter()
-        context.read([token])
+        context.decode([token])
         context.scores([0])
         written.append(time.perf_counter() - start)
     return read, min(written)
 
 
 def _some(count: int) -> Tokens:
-    """Return tokens that any vocabulary has."""
+    """Return token ids that every vocabulary has."""
     return [100 + n % 900 for n in range(count)]

@@ -1,6 +1,6 @@
 """With which settings a model runs best on this machine, and how fast it then is.
 
-Kept beside the models, so that each is measured once. Knows nothing of how that is done.
+CachedCell beside the models, so that each is measured once. Knows nothing of how that is done.
 
     <folder>/tunings/<model>.json     one for each model and machine
 """
@@ -28,9 +28,9 @@ class Tuning:
     """Settings of the engine.
 
     Attributes:
-        threads: that write.
-        batch_threads: that read.
-        batch_tokens: read at once.
+        threads: for decoding.
+        batch_threads: for prefill.
+        batch_tokens: prefilled in one batch.
         flash_attention: whether attention is computed without its matrix of scores.
         repack: whether weights are copied into the processor's own order.
         gpu_layers: layers that a GPU takes; -1 for all.
@@ -48,10 +48,10 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a self-test found.
+    """The result of a measurement.
 
     Attributes:
-        disturbed: other programs took much of the processor meanwhile.
+        disturbed: other programs used much of the processor meanwhile.
     """
 
     tuning: Tuning
@@ -60,7 +60,7 @@ class Tuned:
 
 
 class Tunings:
-    """What was measured, below the folder of the models."""
+    """The stored measurements of one folder of models."""
 
     def __init__(self, models: Path) -> None:
         self._folder = models / "tunings"

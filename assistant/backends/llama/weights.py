@@ -1,7 +1,4 @@
-"""A model file: what it says of itself, its weights in memory, its vocabulary.
-
-Knows nothing of contexts: what is read and written happens in `context.py`.
-"""
+"""A GGUF file: its metadata, its weights in memory, its vocabulary. Knows no context."""
 
 import ctypes
 import weakref
@@ -22,19 +19,19 @@ PIECE_BYTES = 256
 
 @lc.llama_log_callback
 def _silence(level: int, text: bytes, data: Any) -> None:
-    """Swallow llama.cpp's own log: what matters is raised as an error."""
+    """Drop llama.cpp's own log: what matters is raised as an error."""
 
 
 lc.llama_log_set(_silence, ctypes.c_void_p(0))
 
 
 def build() -> str:
-    """Name the build of llama.cpp, and the form in which it keeps what was read."""
+    """Return the version of llama.cpp and of its state format."""
     return f"{lc.__version__}/{lc.LLAMA_STATE_SEQ_VERSION}"
 
 
 def build_features() -> list[str]:
-    """Return the names of what this build of llama.cpp can use ("AVX512_BF16", "METAL", ...)."""
+    """Return the processor features that this build of llama.cpp uses ("AVX512_BF16", ...)."""
     text = lc.llama_print_system_info().decode()
     parts = [part.split(":")[-1].strip() for part in text.split("|")]
     return [part.split(" = ")[0] for part in parts if part.endswith("= 1")]
@@ -45,7 +42,7 @@ def uses_gpu() -> bool:
 
 
 def can_repack() -> bool:
-    """Tell whether weights may be laid out anew for this processor.
+    """Tell whether llama.cpp may repack weights for this processor.
 
     GCC before 12.4 and 13.3 builds AMX that crashes (its bug 114098), and nothing in a build
     says which compiler made it.
@@ -55,7 +52,7 @@ def can_repack() -> bool:
 
 
 def disable_repacking() -> None:
-    """Let llama-cpp-python's own `Llama` leave weights as they lie where it would crash else."""
+    """Keep llama-cpp-python's own `Llama` from repacking weights where that would crash."""
     if can_repack():
         return
     defaults = lc.llama_model_default_params
@@ -69,7 +66,7 @@ def disable_repacking() -> None:
 
 
 def describe(path: Path) -> GgufFacts:
-    """Return what a model file says of itself, without loading its weights.
+    """Return the metadata of a model file, without loading its weights.
 
     Raises:
         UnusableModel: llama.cpp cannot read it.
@@ -134,7 +131,7 @@ class Weights:
         self.eos = int(lc.llama_vocab_eos(self.vocabulary))
 
     def free(self) -> None:
-        """Free the weights now; nothing of this object can be used afterwards."""
+        """Free the weights now; the object cannot be used afterwards."""
         self._free()
 
     @property
@@ -151,13 +148,13 @@ class Weights:
         return list(tokens[:found])
 
     def text_of(self, token: int) -> str:
-        """Return how the vocabulary writes a token; "" for one that there is not (below 0)."""
+        """Return the text of a token in the vocabulary; "" for a missing one (below 0)."""
         if token < 0:
             return ""
         return str(lc.llama_vocab_get_text(self.vocabulary, token).decode("utf-8", "replace"))
 
     def bytes_of(self, token: int) -> bytes:
-        """Return what a token adds to a reply; nothing for a control token."""
+        """Return the bytes that a token adds to a reply; none for a control token."""
         buffer = ctypes.create_string_buffer(PIECE_BYTES)
         length = lc.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, False)
         return buffer.raw[: max(0, length)]
