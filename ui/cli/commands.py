@@ -361,7 +361,7 @@ def chat(options: argparse.Namespace) -> None:
                 assert isinstance(answer, Answer)
                 translations = _translations(assistant, answer, options, stopped)
         except QuipuError as error:
-            print(f"\n{error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             continue
         terminal.sources(answer, translations)
         history += turns(answer)
@@ -464,13 +464,13 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def _follow(events: Iterator[Any], *, quiet: bool) -> Answer | Summary | Comparison:
     """Print what is streamed and return the result that comes last."""
     result: Answer | Summary | Comparison | None = None
-    with terminal.stages() as show:
+    with terminal.following() as live:
         for event in events:
             match event:
                 case Progress():
-                    show(event)
+                    live.progress(event)
                 case TextDelta() if not quiet:
-                    terminal.piece(event)
+                    live.text(event)
                 case Answer() | Summary() | Comparison():
                     result = event
     assert result is not None

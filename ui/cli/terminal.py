@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from assistant.backends.base import CachedPrefix
 from assistant.backends.llama.tuning import Tuned
@@ -127,30 +128,65 @@ def counting(title: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-@contextmanager
-def stages() -> Iterator[Callable[[Progress], None]]:
-    """Show what the assistant is doing, in one line that goes away."""
+class LiveText:
+    """Streamed text on stdout, and a status line on stderr that says what is being done.
 
-    def show(stage: Progress) -> None:
+    The status is only drawn on a line of its own, so that clearing it never clears text.
+    """
+
+    def __init__(self) -> None:
+        self._mid_line = False  # the cursor is behind streamed text
+        self._has_status = False
+
+    def progress(self, stage: Progress) -> None:
+        """Show a step until text or another step comes."""
         if not ERRORS.is_terminal:
             return
-        ERRORS.file.write(f"\r\x1b[K{stage_text(stage)} …\r")
+        if self._mid_line and sys.stdout.isatty():
+            self._end_line()
+        status = Text(f"{stage_text(stage)} …")
+        status.truncate(ERRORS.width - 1, overflow="ellipsis")
+        ERRORS.file.write(f"\r\x1b[K{status.plain}\r")
         ERRORS.file.flush()
+        self._has_status = True
 
-    yield show
-    if ERRORS.is_terminal:
-        ERRORS.file.write("\r\x1b[K")
+    def text(self, delta: TextDelta) -> None:
+        """Print streamed text; a restart begins a new paragraph."""
+        self._clear()
+        if delta.restart:
+            sys.stdout.write("\n\n" if self._mid_line else "\n")
+            self._mid_line = False
+        sys.stdout.write(delta.text)
+        sys.stdout.flush()
+        if delta.text:
+            self._mid_line = not delta.text.endswith("\n")
+
+    def close(self) -> None:
+        """Clear the status and end the last line of the text."""
+        self._clear()
+        if self._mid_line:
+            self._end_line()
+
+    def _clear(self) -> None:
+        if self._has_status:
+            ERRORS.file.write("\r\x1b[K")
+            ERRORS.file.flush()
+            self._has_status = False
+
+    def _end_line(self) -> None:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        self._mid_line = False
 
 
-def piece(event: TextDelta) -> None:
-    """Print streamed text as it comes."""
-    if event.restart:
-        sys.stdout.write("\n\n")
-    if ERRORS.is_terminal and event.text:
-        ERRORS.file.write("\x1b[K")
-        ERRORS.file.flush()
-    sys.stdout.write(event.text)
-    sys.stdout.flush()
+@contextmanager
+def following() -> Iterator[LiveText]:
+    """Yield what shows the progress and the text of one piece of work."""
+    live = LiveText()
+    try:
+        yield live
+    finally:
+        live.close()
 
 
 def plan(found: ContextPlan, titles: Mapping[str, str]) -> None:
@@ -165,7 +201,6 @@ def sources(answer: Answer, translations: Sequence[str] = ()) -> None:
     Args:
         translations: of the quotes, in the order of the citations; none when not asked for.
     """
-    print()
     if answer.citations:
         print()
     beside = translations or [""] * len(answer.citations)
@@ -319,8 +354,8 @@ def model(found: InstalledModel, machine: Machine, tuned: Tuned | None) -> None:
 @contextmanager
 def measuring(name: str) -> Iterator[None]:
     """Say that a model is being measured, in one line that goes away."""
-    with stages() as show:
-        show(Progress(Step.MEASURING, note=name))
+    with following() as live:
+        live.progress(Progress(Step.MEASURING, note=name))
         yield
 
 
