@@ -15,9 +15,6 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 ENDED_S: Final = 60.0  # within which a job that is stopped ends
-BROKEN: Final = (
-    "Something broke inside Quipu: ask again, and report it with what the terminal shows."
-)
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Job(Generic[R]):
         except QuipuError as error:
             last = replace(self._view, result=None, error=error)
         except Exception:
-            last = replace(self._view, result=None, error=QuipuError(BROKEN))
+            last = replace(self._view, result=None, error=QuipuError())
             self._finish(last)
             raise
         self._finish(last)
@@ -96,7 +93,7 @@ class Job(Generic[R]):
         except QuipuError as error:
             last = replace(last, result=None, error=error)
         except Exception:
-            last = replace(last, result=None, error=QuipuError(BROKEN))
+            last = replace(last, result=None, error=QuipuError())
             raise
         finally:
             self._view = replace(last, over=True)
@@ -249,5 +246,5 @@ class Line(Generic[P, R]):
             return None, error.notice
         except Exception:
             traceback.print_exc()
-            return None, QuipuError(BROKEN).notice
+            return None, QuipuError().notice
         return None, None

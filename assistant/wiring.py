@@ -1,17 +1,17 @@
 """From settings to an assistant that works. The only module that names a backend.
 
-Imports backends where they are needed: the command line must answer `--help` without them.
+Imports backends and the workspace where they are needed: commands that only look at the library
+must answer at once.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.backends.base import ChatModel, Embedder, Reranker, Throughput
 from assistant.backends.lazy import LazyEmbedder, LazyModel, LazyReranker
-from assistant.backends.llama.kv_cache import DiskKVCache
-from assistant.backends.llama.tuning import Tuned, Tunings
-from assistant.errors import ModelError, ModelNotInstalled, UnknownModel, UnusableModel
+from assistant.errors import ModelError, ModelNotInstalled, Reason, UnknownModel, UnusableModel
 from assistant.models.catalogue import ModelRole, load_catalogue
 from assistant.models.hardware import Machine, can_chat, choose, is_busy, measure, window_for
 from assistant.models.installed import InstalledModel, InstalledModels
@@ -20,7 +20,11 @@ from assistant.storage.chroma import ChromaIndex
 from assistant.storage.files import write_json
 from assistant.storage.library import STATES, Library
 from assistant.types import Message
-from assistant.workspace import Workspace
+
+if TYPE_CHECKING:
+    from assistant.backends.llama.kv_cache import DiskKVCache
+    from assistant.backends.llama.tuning import Tuned
+    from assistant.workspace import Workspace
 
 PREFERRED = "preferences.json"  # in the library's folder
 STARTER_EMBEDDER = "multilingual-e5-small"
@@ -81,12 +85,14 @@ def open_for_adding(settings: Settings) -> tuple[Library, Embedder]:
     return Library(settings.home, index, embedder=embedder), embedder
 
 
-def open_workspace(settings: Settings) -> Workspace:
+def open_workspace(settings: Settings) -> "Workspace":
     """Return everything; models load when they are first needed.
 
     Raises:
         ModelError: a model is missing, or none fits this machine.
     """
+    from assistant.workspace import Workspace
+
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
     library.drop_strays()
@@ -99,8 +105,10 @@ def chat_model(settings: Settings) -> ChatModel:
     return LazyModel(installed.name, lambda: _load_model(installed, settings))
 
 
-def snapshots(settings: Settings) -> DiskKVCache:
+def snapshots(settings: Settings) -> "DiskKVCache":
     """Return what models kept of the documents they read."""
+    from assistant.backends.llama.kv_cache import DiskKVCache
+
     return DiskKVCache(settings.home / STATES, quota_bytes=settings.quota_bytes)
 
 
@@ -113,7 +121,7 @@ def prefer(settings: Settings, name: str) -> None:
     """
     found = installed_models(settings).find(name)
     if not can_chat(found.entry):
-        raise UnusableModel(found.path, "it cannot chat")
+        raise UnusableModel(name=found.name, reason=Reason.CANNOT_CHAT)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(settings.home / PREFERRED, {"chat_model": name})
 
@@ -138,7 +146,7 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
         return preferred(settings) or choose(shelf.installed(), machine)
     found = shelf.find(settings.model)
     if found.entry.role is not ModelRole.CHAT:
-        raise UnknownModel(settings.model)
+        raise UnknownModel(name=settings.model)
     return found
 
 
@@ -161,12 +169,13 @@ def _load_model(installed: InstalledModel, settings: Settings) -> ChatModel:
     )
 
 
-def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> Tuned:
+def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> "Tuned":
     """Return how a chat model runs best here; measured when it was not yet, or `again`.
 
     What was measured beside busy programs is measured once more when they are quiet.
     """
     from assistant.backends.llama.measuring import tune
+    from assistant.backends.llama.tuning import Tunings
 
     machine = measure()
     facts = _facts(installed, settings)
@@ -182,6 +191,8 @@ def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = Fa
 
 def speeds_of(installed: InstalledModel, settings: Settings) -> Throughput | None:
     """Return how fast a chat model is here; None when that was not measured yet."""
+    from assistant.backends.llama.tuning import Tunings
+
     tuned = Tunings(settings.models).load(_facts(installed, settings))
     return tuned.speeds if tuned else None
 
@@ -201,7 +212,7 @@ def _embedder(settings: Settings, library: Library) -> Embedder:
     name = settings.embedder or library.database.fact("embedder") or STARTER_EMBEDDER
     installed = installed_models(settings).find(name)
     if installed.entry.role is not ModelRole.EMBED:
-        raise ModelNotInstalled(STARTER_EMBEDDER)
+        raise ModelNotInstalled(name=STARTER_EMBEDDER)
     entry = installed.entry
     fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
     return LazyEmbedder(name, fingerprint, lambda: _load_embedder(installed, fingerprint))
@@ -221,7 +232,7 @@ def reranker(settings: Settings) -> Reranker | None:
         return None
     found = fitting[0]
     if found.entry.role is not ModelRole.RERANK:
-        raise UnknownModel(found.name)
+        raise UnknownModel(name=found.name)
     return LazyReranker(found.name, lambda: _load_reranker(found))
 
 

@@ -37,9 +37,11 @@ DOORS = {
     "docx": ("ingest/readers/docx.py", "ui/exports.py"),
     "selectolax": "ingest/readers/html.py",
     "streamlit": "ui/page/",
-    "rich": "ui/cli/terminal.py",
+    "rich": ("ui/cli/tables.py", "ui/cli/bars.py"),
     "ir_measures": "evaluation/scoring.py",
     "scipy": "evaluation/differences.py",
+    "babel": "ui/words/words.py",
+    "typer": "ui/cli/",
     "llama_index": "evaluation/llama_index.py",
 }
 # What ingestion may know of the assistant.

@@ -107,7 +107,9 @@ class ScriptedModel:
         report: PrefillReport | None = None,
     ) -> Generator[str, None, Generation]:
         if len(prompt) + limit_tokens > self._window:
-            raise ContextOverflow(len(prompt) + limit_tokens, self._window)
+            raise ContextOverflow(
+                needed_tokens=len(prompt) + limit_tokens, window_tokens=self._window
+            )
         self._note(readings)
         if report:
             report(len(prompt), len(prompt))
@@ -129,7 +131,7 @@ class ScriptedModel:
         report: PrefillReport | None = None,
     ) -> Choice:
         if len(prompt) > self._window:
-            raise ContextOverflow(len(prompt), self._window)
+            raise ContextOverflow(needed_tokens=len(prompt), window_tokens=self._window)
         if cancelled():
             raise Cancelled
         self._note(readings)

@@ -135,7 +135,7 @@ def pack(
     costs = [_cost(passage, len(candidates), count) for passage in candidates]
     least = min(costs, default=0)
     if free < least:
-        raise ContextOverflow(window - free + least, window)
+        raise ContextOverflow(needed_tokens=window - free + least, window_tokens=window)
     # The conversation never takes the place of the last passage.
     turns = _fitting_turns(history, min(free - least, int(window * HISTORY_SHARE)), count)
     talk = sum(count(turn.text) + TEMPLATE_TOKENS for turn in turns)
@@ -185,7 +185,8 @@ def noted(
         if count("\n\n".join([*taken, note])) <= free:
             taken.append(note)
     if not taken:
-        raise ContextOverflow(packing.plan.window - free + count(notes[0]), packing.plan.window)
+        window = packing.plan.window
+        raise ContextOverflow(needed_tokens=window - free + count(notes[0]), window_tokens=window)
     text = "\n\n".join(taken)
     passages = tuple(_in_reading_order(cited))
     plan = replace(

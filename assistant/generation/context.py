@@ -122,7 +122,7 @@ class ContextBuilder:
         if wish.mode and plan.pages_left_out:
             tokens = sum(self._model.count(chunk_text(p.chunk)) for p in every)
             others = sum(plan.ledger.values()) - plan.ledger["documents"]
-            raise ContextOverflow(tokens + others, limits.window)
+            raise ContextOverflow(needed_tokens=tokens + others, window_tokens=limits.window)
         if not wish.mode and (plan.pages_left_out or _slow(packing, wish)):
             found = self._search(asked, limits)
             reason = PlanReason.DETAIL if plan.pages_left_out else PlanReason.SLOW

@@ -129,7 +129,7 @@ class Prefixes:
             left[number] = 0.0
             yield told
             if not (yield from self._read(part, told, sum(left), cancelled)):
-                raise NotKept(document.title)
+                raise NotKept(title=document.title)
             before += len(part.tokens)
         yield Progress(Step.READING, total, total, "", 0.0)
 

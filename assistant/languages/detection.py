@@ -91,5 +91,5 @@ def check(code: str) -> str:
         UnknownLanguage: answers cannot be asked for in it.
     """
     if code.lower() not in NAMES:
-        raise UnknownLanguage(code, sorted(NAMES))
+        raise UnknownLanguage(code=code, names=", ".join(sorted(NAMES)))
     return code.lower()

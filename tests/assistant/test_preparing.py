@@ -44,7 +44,7 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
 
     def prepare(document: str, *, cancelled: IsCancelled) -> Iterator[Progress]:
         if document == "bad" and not read:
-            raise NotKept("Bad book")
+            raise NotKept(title="Bad book")
         read.append(document)
         yield Progress(Step.READING, 1, 1)
 
@@ -53,7 +53,7 @@ def test_one_that_fails_says_why_and_the_next_is_read() -> None:
     preparer.want("good")
     until(lambda: not preparer.stages)
     assert read == ["good"]
-    assert preparer.failures == {"bad": NotKept("Bad book").notice}
+    assert preparer.failures == {"bad": NotKept(title="Bad book").notice}
     preparer.want("bad")  # once more, now that there is room
     until(lambda: not preparer.stages)
     assert preparer.failures == {}

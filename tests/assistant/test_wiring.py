@@ -7,12 +7,13 @@ import pytest
 
 from assistant.backends.fake import ScriptedModel
 from assistant.backends.lazy import LazyModel
-from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
+from assistant.errors import ModelNotInstalled, Reason, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, load_catalogue
 from assistant.models.hardware import measure
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
 from assistant.wiring import PREFERRED, chosen_model, installed_models, prefer, preferred, reranker
+from tests.refusals import refused
 
 
 def install(folder: Path, *names: str) -> Settings:
@@ -35,7 +36,7 @@ def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
     prefer(settings, other)
     assert chosen_model(settings, measure()).name == other
     assert chosen_model(replace(settings, model=best), measure()).name == best
-    with pytest.raises(UnusableModel, match="cannot chat"):
+    with refused(UnusableModel(name="bge-m3", reason=Reason.CANNOT_CHAT)):
         prefer(settings, "bge-m3")
     with pytest.raises(UnknownModel, match="unheard-of"):
         prefer(settings, "unheard-of")

@@ -15,8 +15,8 @@ from ui.exports import conversation_markdown
 from ui.page.evidence import HEIGHT, labels, plain, shorten, source
 from ui.page.plan import plan
 from ui.page.session import Session, samples
-from ui.page.words import Words, native
-from ui.telling import pages_from
+from ui.page_numbers import pages_from
+from ui.words import Words, native
 
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
 TITLE_CHARS: Final = 34
@@ -152,7 +152,7 @@ def _filters(words: Words, documents: Sequence[Document]) -> Filters:
     pages = st.text_input(words("ask.pages"), key="pages", placeholder="10-20")
     since = st.date_input(words("ask.since"), value=None, key="since")
     if pages and pages_from(pages) is None:
-        st.error(words("ask.pages_wrong"))
+        st.error(words("errors.InvalidPages", given=pages))
     return Filters(
         languages=tuple(languages),
         added_from=since.isoformat() if since else "",
@@ -183,7 +183,7 @@ def _suggest(desk: Session, document: str) -> None:
         _suggesting(desk, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(desk.words.notice(job.view.error.notice)))
+        st.error(plain(desk.words.error(job.view.error)))
     st.session_state.pop("suggesting", None)
     st.button(
         desk.words("ask.suggest"),
@@ -199,7 +199,7 @@ def _suggesting(desk: Session, job: Job[tuple[str, ...]]) -> None:
     view = job.view
     if view.over:
         st.rerun()
-    st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
+    st.caption(plain(desk.words.progress(view.stage)) if view.stage else "…")
 
 
 def _begin_suggesting(desk: Session, document: str) -> None:
@@ -236,7 +236,7 @@ def _turn(desk: Session, conversation: Conversation, turn: Turn) -> None:
             st.markdown(plain(turn.text))
         match turn.state:
             case TurnState.FAILED if turn.failure:
-                st.error(plain(words.notice(turn.failure)))
+                st.error(plain(words.message(turn.failure)))
             case TurnState.STOPPED:
                 st.caption(words("ask.stopped"))
             case TurnState.REMOVED:
@@ -256,7 +256,7 @@ def _live(desk: Session, conversation: Conversation) -> None:
     if view.text:
         st.markdown(plain(view.text))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(desk.words.stage(view.stage)) if view.stage else "…")
+        st.caption(plain(desk.words.progress(view.stage)) if view.stage else "…")
         st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.stop)
 
 

@@ -10,7 +10,7 @@ from ui.exports import comparison_markdown
 from ui.page import reports
 from ui.page.evidence import labels, language_choice, page_button, plain, shorten
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 TITLE_CHARS: Final = 24
 PLACE: Final = "comparison"
@@ -74,36 +74,21 @@ def _choice(desk: Session, documents: dict[str, Document]) -> ComparisonSpec:
 
 
 def _draw(words: Words, found: Comparison) -> None:
-    for key, pairs in (("compare.agree", found.agree), ("compare.differ", found.differ)):
-        st.markdown(f"**{words(key, count=len(pairs))}**")
+    heads = words.comparison(found)
+    for head, pairs in zip(heads, (found.agree, found.differ), strict=False):
+        st.markdown(f"**{plain(head)}**")
         for number, pair in enumerate(pairs):
             with st.container(border=True):
                 for document, point in zip((found.first, found.second), pair, strict=True):
-                    _point(words, document, point, f"{key}-{number}-{document.id}")
-    for document, points in (
-        (found.first, found.only_first),
-        (found.second, found.only_second),
-    ):
-        title = words("compare.only", title=document.title, count=len(points))
-        with st.expander(plain(title)):
+                    _point(words, document, point, f"{head}-{number}-{document.id}")
+    only = ((found.first, found.only_first), (found.second, found.only_second))
+    for head, (document, points) in zip(heads[2:], only, strict=True):
+        with st.expander(plain(head)):
             for number, point in enumerate(points):
                 _point(words, document, point, f"only-{document.id}-{number}")
     st.download_button(
         words("summary.markdown"),
-        comparison_markdown(
-            found,
-            heads=[
-                words("compare.agree", count=len(found.agree)),
-                words("compare.differ", count=len(found.differ)),
-                *(
-                    words("compare.only", title=document.title, count=len(points))
-                    for document, points in (
-                        (found.first, found.only_first),
-                        (found.second, found.only_second),
-                    )
-                ),
-            ],
-        ),
+        comparison_markdown(found, heads),
         "comparison.md",
         on_click="ignore",
     )

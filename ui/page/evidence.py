@@ -16,7 +16,7 @@ from assistant.streams import IsCancelled, Progress, TextDelta
 from assistant.types import Citation, Document
 from ingest.rendering import DRAWN, draw_page
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
@@ -91,8 +91,8 @@ def going_on(words: Words, job: Job[Any]) -> None:
         st.rerun()
     stage = view.stage
     share = stage.done / stage.total if stage and stage.total else 0.0
-    st.progress(min(1.0, share), plain(words.stage(stage)) if stage else "…")
-    st.button(words("works.stop"), on_click=job.stop, icon=":material/stop:")
+    st.progress(min(1.0, share), plain(words.progress(stage)) if stage else "…")
+    st.button(words("reports.stop"), on_click=job.stop, icon=":material/stop:")
     if view.text:
         st.markdown(plain(view.text))
 
@@ -146,7 +146,7 @@ def _translation(
         going_on(words, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(words.notice(job.view.error.notice)))
+        st.error(plain(words.error(job.view.error)))
     if job is not None and job.view.result:
         st.markdown(f"= “{plain(job.view.result)}”")
         return
@@ -190,7 +190,7 @@ def _page(desk: Session, citation: Citation, document: Document, *, key: str) ->
     try:
         st.image(page_picture(str(file), number, marked), alt=alt, width="stretch")
     except UnreadableDocument as error:
-        st.error(plain(words.notice(error.notice)))
+        st.error(plain(words.error(error)))
 
 
 def _turning(icon: str, help_: str, possible: bool, turn: Any, by: int, key: str) -> None:

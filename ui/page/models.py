@@ -21,11 +21,9 @@ from assistant.settings import Settings
 from assistant.wiring import chosen_model, installed_models, prefer, preferred, speeds_of
 from ui.page.evidence import AnswerPart, bar, plain
 from ui.page.session import STARTERS, shared_pulls, shared_workspace
-from ui.page.words import Words, native
-from ui.telling import reading_of_pages
+from ui.words import Words, native
 
 REFRESH_S: Final = 1.0
-GB: Final = 1e9
 
 
 @st.cache_resource(show_spinner=False)
@@ -49,11 +47,11 @@ def show(settings: Settings, words: Words) -> None:
     machine, shelf = measure(), installed_models(settings)
     installed = shelf.installed()
     st.caption(
-        f"{plain(machine.processor)} · {words('models.cores', cores=machine.cores)} · "
+        f"{plain(machine.processor)} · {words('count.cores', count=machine.cores)} · "
         + words(
             "models.memory",
-            free=round(machine.free_bytes / GB, 1),
-            total=round(machine.memory_bytes / GB, 1),
+            free=words.size(machine.free_bytes),
+            total=words.size(machine.memory_bytes),
         )
     )
     _pulling(settings, words)
@@ -73,7 +71,7 @@ def welcome(settings: Settings, words: Words) -> None:
     missing = [name for name in STARTERS if name not in installed]
     size = sum(shelf.catalogue[name].size_bytes for name in missing)
     st.subheader(words("models.welcome_title"), anchor=False)
-    st.write(words("models.welcome", gb=round(size / GB, 1)))
+    st.write(words("models.welcome", size=words.size(size)))
     pulls = shared_pulls(settings)
     if not pulls.progress and st.button(words("models.get_starter"), type="primary"):
         for name in missing:
@@ -96,7 +94,7 @@ def _waiting(entry: ModelEntry) -> PullProgress:
 def _pulling(settings: Settings, words: Words) -> None:
     pulls = shared_pulls(settings)
     for failure in pulls.failures.values():
-        st.error(plain(words.notice(failure)))
+        st.error(plain(words.message(failure)))
     for name in pulls.results:
         st.success(plain(words("models.got", name=name)))
     if pulls.progress:
@@ -110,10 +108,10 @@ def _live(settings: Settings, words: Words) -> None:
     if not progress:
         st.rerun()
     for name, now in progress.items():
-        done, total = now.bytes_done / GB, now.bytes_total / GB
-        text = words("models.getting", name=name, done=done, total=total)
+        done, total = now.bytes_done, now.bytes_total
+        text = words("models.getting", name=name, done=words.size(done), total=words.size(total))
         if now.seconds_left:
-            text += " · " + words("stage.left", time=words.duration(now.seconds_left))
+            text += f" · {words.left(now.seconds_left)}"
         st.progress(min(1.0, done / total) if total else 0.0, plain(text))
 
 
@@ -129,7 +127,7 @@ def _model(
     with st.container(border=True):
         mark = f" · {words('models.in_use')}" if in_use else ""
         role = words(f"models.{entry.role}")
-        size = words("models.size", gb=entry.installed_bytes / GB)
+        size = words.size(entry.installed_bytes)
         st.markdown(f"**{plain(model.name)}** · {role} · {size}{mark}")
         if entry.role is not ModelRole.CHAT:
             return
@@ -168,7 +166,7 @@ def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> s
         "free": (free, "green"),
     }
     parts = [
-        AnswerPart(f"{words(f'models.{name}')} {words('models.size', gb=size / GB)}", size, colour)
+        AnswerPart(f"{words(f'models.{name}')} {words.size(size)}", size, colour)
         for name, (size, colour) in sizes.items()
     ]
     return bar(parts, machine.memory_bytes)
@@ -179,14 +177,7 @@ def _speed(settings: Settings, words: Words, model: InstalledModel) -> None:
     if speeds is None:
         st.caption(words("models.no_speed"))
         return
-    st.caption(
-        words(
-            "models.speed",
-            read=round(1 / speeds.read_s),
-            write=1 / speeds.write_s,
-            time=words.duration(reading_of_pages(speeds)),
-        )
-    )
+    st.caption(words.speed(speeds))
 
 
 def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) -> None:
@@ -195,7 +186,7 @@ def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) 
 
     def described(name: str) -> str:
         entry = names[name]
-        size = words("models.size", gb=entry.size_bytes / GB)
+        size = words.size(entry.size_bytes)
         return f"{name} · {words(f'models.{entry.role}')} · {size}"
 
     name = st.selectbox(words("models.choose"), list(names), format_func=described)

@@ -11,7 +11,7 @@ from assistant.reports.comparison import ComparisonSpec
 from assistant.reports.summary import SummarySpec
 from ui.page.evidence import chosen_page, going_on, plain, shorten
 from ui.page.session import Session
-from ui.page.words import Words
+from ui.words import Words
 
 NAME_CHARS: Final = 80
 
@@ -99,7 +99,7 @@ def close(place: str) -> None:
 def _list(words: Words, orders: list[Any], place: str, name: Callable[[Any], str]) -> None:
     with st.sidebar:
         if orders:
-            st.caption(words("works.earlier"))
+            st.caption(words("reports.saved"))
         for number, order in enumerate(orders):
             st.button(
                 plain(shorten(name(order), NAME_CHARS)),
@@ -117,8 +117,8 @@ def _open(place: str, order: Any) -> None:
 def _end(words: Words, view: View[Any]) -> None:
     """Draw why a work was not written, and what was written of it."""
     if view.error:
-        st.error(plain(words.notice(view.error.notice)))
+        st.error(plain(words.error(view.error)))
     elif view.stopped:
-        st.info(words("works.stopped"))
+        st.info(words("reports.stopped"))
     if view.result is None:
         st.markdown(plain(view.text))

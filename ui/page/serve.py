@@ -1,6 +1,5 @@
-"""The page as a server: where it listens, under which names it answers, who is let in."""
+"""The page as a server: where it listens, under which names it answers, and its password."""
 
-import argparse
 import getpass
 import os
 import signal
@@ -10,50 +9,76 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from assistant.errors import UsageError
+from assistant.errors import UnusableAddress, WeakPassword
 from assistant.settings import Settings
 from assistant.wiring import installed_models
-from ui.telling import ASKED_FOR
+from ui.words import Words
 
 LOCAL: Final = ("localhost", "127.0.0.1")
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104
+ENV_NAME: Final = "QUIPU_PASSWORD"  # environment variable
 LEAST_PASSWORD: Final = 8  # characters
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_S: Final = 10.0  # after which a server that does not end is killed
 
 
-def serve(options: argparse.Namespace, settings: Settings) -> int:
+@dataclass(frozen=True)
+class Address:
+    """Where the page is served.
+
+    Attributes:
+        names: under which it answers, in addition to that of this machine.
+    """
+
+    host: str
+    port: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        shown = LOCAL[0] if self.host in EVERYWHERE else self.host
+        return f"http://{shown}:{self.port}"
+
+    @property
+    def known_as(self) -> list[str]:
+        """The names it answers to: another site cannot pass for one of them."""
+        own = socket.gethostname() if self.host in EVERYWHERE else self.host
+        return list(dict.fromkeys([*LOCAL, own, *self.names]))
+
+
+def serve(address: Address, settings: Settings, words: Words, *, opens_browser: bool) -> int:
     """Serve the page until a signal ends it; return the exit code of the server.
 
     Raises:
-        UsageError: the port is taken, or others can reach the page and there is no good password.
+        UnusableAddress: the port cannot be opened.
+        WeakPassword: other people can reach the page, and its password is too short.
         UnknownModel, ModelNotInstalled.
     """
     shelf = installed_models(settings)
     for name in [settings.model] if settings.model else []:
         shelf.find(name)
-    environment = {**os.environ, **_password(options.host)}
-    _check_port(options.host, options.port)
+    environment = {**os.environ, **_password(address.host, words)}
+    _check_port(address.host, address.port)
     app = Path(__file__).parent / "app.py"
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(app)),
-        *("--server.address", options.host, "--server.port", str(options.port)),
-        *("--server.headless", str(options.no_browser).lower()),
+        *("--server.address", address.host, "--server.port", str(address.port)),
+        *("--server.headless", str(not opens_browser).lower()),
         *("--server.showEmailPrompt", "false", "--logger.hideWelcomeMessage", "true"),
         *("--browser.gatherUsageStats", "false", "--client.toolbarMode", "viewer"),
         *("--server.maxUploadSize", "200", "--client.showErrorDetails", "none"),
-        *(word for host in _names(options) for word in ("--server.allowedHosts", host)),
+        *(word for host in address.known_as for word in ("--server.allowedHosts", host)),
         # A full garbage collection after each look at an answer in the making, torch loaded, leaves
         # the model no time: two questions in two tabs took 172 s instead of 17.
         *("--runner.postScriptGC", "false", "--server.fileWatcherType", "none"),
         *("--", "--model", settings.model or "", "--window", str(settings.window_tokens or 0)),
         *("--kv", settings.kv),
     ]
-    shown = LOCAL[0] if options.host in EVERYWHERE else options.host
-    print(f"The page is at http://{shown}:{options.port}. Press Ctrl-C to stop it.", flush=True)
+    print(words("page.opened", address=address.url), flush=True)
     return run_together(command, environment)
 
 
@@ -104,37 +129,27 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raise a `UsageError` when something else listens on the port."""
+    """Raise `UnusableAddress` when the port cannot be opened, as when it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
         except OSError as error:
-            raise UsageError(
-                f"The page cannot use {host}:{port} ({error.strerror}): choose another --port."
-            ) from error
+            reason = str(error.strerror)
+            raise UnusableAddress(address=f"{host}:{port}", reason=reason) from error
 
 
-def _names(options: argparse.Namespace) -> list[str]:
-    """Return the names under which the page answers: another site cannot pass for one of them."""
-    own = socket.gethostname() if options.host in EVERYWHERE else options.host
-    return list(dict.fromkeys([*LOCAL, own, *options.name]))
+def _password(host: str, words: Words) -> dict[str, str]:
+    """Return the variable with the password of the page; none where only this machine reaches it.
 
-
-def _password(host: str) -> dict[str, str]:
-    """Return what the page asks its readers for, when others can reach it."""
+    Raises:
+        WeakPassword: it is too short.
+    """
     if host in LOCAL:
         return {}
-    password = os.environ.get(ASKED_FOR) or getpass.getpass("Password for the page: ")
+    password = os.environ.get(ENV_NAME) or getpass.getpass(f"{words('page.password')}: ")
     if len(password) < LEAST_PASSWORD:
-        raise UsageError(
-            f"Others can reach {host}: choose a password of {LEAST_PASSWORD} characters or more "
-            f"(asked for, or in {ASKED_FOR})."
-        )
-    print(
-        "Whoever reaches this page and knows the password reads and removes your documents; what "
-        "is typed is not encrypted on the way: put a proxy with HTTPS before it.",
-        file=sys.stderr,
-    )
-    return {ASKED_FOR: password}
+        raise WeakPassword(host=host, least_characters=LEAST_PASSWORD)
+    print(words("page.warning"), file=sys.stderr)
+    return {ENV_NAME: password}

@@ -14,8 +14,8 @@ from assistant.settings import Settings
 from assistant.streams import IsCancelled
 from assistant.wiring import installed_models, open_workspace
 from assistant.workspace import Workspace
-from ui.page.words import Words
 from ui.uploads import Uploads
+from ui.words import Words
 
 SAMPLES = Path(__file__).parents[2] / "sample_docs"
 STARTERS = ("starter", "multilingual-e5-small")

@@ -13,7 +13,7 @@ from ui.exports import summary_docx
 from ui.page import reports
 from ui.page.evidence import labels, language_choice, page_button, plain, shorten
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 TITLE_CHARS: Final = 34
 FOCUS_CHARS: Final = 200
@@ -26,7 +26,7 @@ def show(desk: Session) -> None:
     words = desk.words
     documents = {each.id: each for each in desk.workspace.library.documents()}
     if not documents:
-        st.info(words("notices.EmptyLibrary"))
+        st.info(words("errors.EmptyLibrary"))
         return
     wanted = _choice(desk, documents)
 

@@ -22,7 +22,7 @@ from assistant.backends.llama.kv_cache import CacheKey, DiskKVCache
 from assistant.backends.llama.templates import PromptPiece, lay_out, lay_out_plain
 from assistant.backends.llama.tuning import Tuning
 from assistant.backends.llama.weights import Weights, build
-from assistant.errors import Cancelled, ContextOverflow, UnusableModel
+from assistant.errors import Cancelled, ContextOverflow, Reason, UnusableModel
 from assistant.streams import IsCancelled, never
 from assistant.types import Message
 
@@ -223,7 +223,7 @@ class LlamaModel:
         try:
             return lay_out(weights.template, messages, bos=bos, eos=eos)
         except ValueError as error:
-            raise UnusableModel(weights.path, str(error)) from error
+            raise UnusableModel(name=weights.path.name, reason=Reason.BAD_TEMPLATE) from error
 
     def _with_bos(self, tokens: Tokens) -> Tokens:
         bos = self._weights.bos
@@ -244,7 +244,7 @@ class LlamaModel:
         needed = _seen(readings) + len(prompt) + limit_tokens
         longest = max([needed, *(len(reading.tokens) for reading in readings)])
         if longest > self._window:
-            raise ContextOverflow(longest, self._window)
+            raise ContextOverflow(needed_tokens=longest, window_tokens=self._window)
         return longest
 
     def _open(self, needed_tokens: int, cancelled: IsCancelled) -> None:

@@ -15,11 +15,12 @@ from assistant.backends.llama.kv_cache import DiskKVCache
 from assistant.backends.llama.model import LlamaModel
 from assistant.backends.llama.tuning import Tuning
 from assistant.backends.llama.weights import describe
-from assistant.errors import Cancelled, ContextOverflow, UnusableModel
+from assistant.errors import Cancelled, ContextOverflow, Reason, UnusableModel
 from assistant.models.installed import GgufFacts
 from assistant.streams import never
 from assistant.types import Message, Role
 from tests.conftest import open_llama
+from tests.refusals import refused
 from tests.tiny_llama import HEAD_SIZE, KV_HEADS, LAYERS, WINDOW
 
 BEGIN, HEADER, END_HEADER, END_TURN = 128_000, 128_006, 128_007, 128_009
@@ -279,7 +280,6 @@ def test_overflow_names_the_tokens_needed_and_the_window(llama: LlamaModel) -> N
         finish(llama.stream(prompt, limit_tokens=100))
     assert caught.value.needed_tokens == len(prompt) + 100
     assert caught.value.window_tokens == 4096
-    assert str(len(prompt) + 100) in str(caught.value)
 
 
 def test_prompt_and_limit_may_fill_the_window_to_the_last_token(tiny_llama_path: Path) -> None:
@@ -485,12 +485,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_a_cut_file_is_refused(tiny_llama_path: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(tiny_llama_path.read_bytes()[:-100_000])
-    with pytest.raises(UnusableModel, match="damaged"):
+    with refused(UnusableModel(name="cut.gguf", reason=Reason.NOT_LOADED)):
         open_llama(cut)
 
 
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableModel, match="not there"):
+    with refused(UnusableModel(name="gone.gguf", reason=Reason.NOT_FOUND)):
         open_llama(tmp_path / "gone.gguf")
 
 
