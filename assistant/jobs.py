@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
-from assistant.errors import BrokenInside, Cancelled, QuipuError
+from assistant.errors import Cancelled, QuipuError
 from assistant.streams import Event, Progress, Step, Stream, TextDelta
 
 K = TypeVar("K")
@@ -88,7 +88,7 @@ class Job(Generic[R]):
             self._finish(replace(self._view, error=error))
         except Exception:  # a fault of ours: the log has it, the view says it
             traceback.print_exc()
-            self._finish(replace(self._view, error=BrokenInside()))
+            self._finish(replace(self._view, error=QuipuError()))
 
     def _finish(self, last: View[R]) -> None:
         try:
@@ -97,7 +97,7 @@ class Job(Generic[R]):
             last = replace(last, result=None, error=error)
         except Exception:
             traceback.print_exc()
-            last = replace(last, result=None, error=BrokenInside())
+            last = replace(last, result=None, error=QuipuError())
         finally:
             self._view = replace(last, over=True)
             self._stream, self._ended = None, lambda view: None  # what they hold may go

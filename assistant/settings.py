@@ -112,11 +112,11 @@ def config_path() -> Path:
 def _file_source(settings: type[BaseSettings]) -> TomlConfigSettingsSource:
     path = config_path()
     if os.environ.get(CONFIG) and not path.exists():
-        raise BadSetting(CONFIG, str(path), "there is no such file")
+        raise BadSetting(name=CONFIG, value=str(path), reason="there is no such file")
     try:
         return TomlConfigSettingsSource(settings, path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadSetting(CONFIG, str(path), str(error)) from error
+        raise BadSetting(name=CONFIG, value=str(path), reason=str(error)) from error
 
 
 def _bad_setting(error: ValidationError) -> BadSetting:
@@ -126,4 +126,5 @@ def _bad_setting(error: ValidationError) -> BadSetting:
     variable = PREFIX + name.upper()
     unknown = first["type"] == "extra_forbidden"
     reason = "there is no such setting" if unknown else first["msg"].replace("Input", "it")
-    return BadSetting(variable if os.environ.get(variable) == value else name, value, reason)
+    named = variable if os.environ.get(variable) == value else name
+    return BadSetting(name=named, value=value, reason=reason)

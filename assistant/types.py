@@ -4,15 +4,16 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from assistant.errors import Notice
 
-Vector: TypeAlias = NDArray[np.float32]  # (dim,), length one
-Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length one
+if TYPE_CHECKING:  # numpy takes longer to import than a command that only lists documents
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vector: TypeAlias = "NDArray[np.float32]"  # (dim,), length one
+Matrix: TypeAlias = "NDArray[np.float32]"  # (n, dim), rows of length one
 
 PAGE_BREAK = "\n\n"  # stands between the texts of two pages in a document's text
 

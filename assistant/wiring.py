@@ -1,69 +1,23 @@
 """From settings to an assistant that works. The only module that names a backend.
 
-Imports backends where they are needed: the command line must answer `--help` without them.
+Imports backends and the workspace where they are needed: commands that only look at the library
+must answer at once.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assistant.backends.base import ChatModel, Embedder, Reranker, Throughput
+from assistant.backends.base import ChatModel, Embedder, Reranker
 from assistant.backends.lazy import LazyEmbedder, LazyReranker
-from assistant.backends.llama.kv_cache import DiskKVCache
-from assistant.backends.llama.model import LoadedLlama
-from assistant.backends.llama.tuning import Tuned, Tunings
-from assistant.errors import ModelError, ModelNotInstalled, UnknownModel, UnusableModel
-from assistant.models.catalogue import ModelRole, load_catalogue
-from assistant.models.hardware import Machine, can_chat, choose, is_busy, measure, window_for
-from assistant.models.installed import InstalledModel, InstalledModels
+from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.settings import Settings
 from assistant.storage.chroma import ChromaIndex
-from assistant.storage.files import write_json
-from assistant.storage.library import STATES, Library
-from assistant.types import Message
-from assistant.workspace import Workspace
+from assistant.storage.library import Library
 
-PREFERRED = "preferences.json"  # in the library's folder
+if TYPE_CHECKING:
+    from assistant.models.installed import InstalledModel
+    from assistant.workspace import Workspace
+
 STARTER_EMBEDDER = "multilingual-e5-small"
-
-
-def installed_models(settings: Settings) -> InstalledModels:
-    """Return the models on this machine."""
-    return InstalledModels(settings.models, load_catalogue())
-
-
-def import_model(settings: Settings, path: Path) -> InstalledModel:
-    """Register a GGUF file of the reader's.
-
-    Raises:
-        UnusableModel: it is missing, not GGUF, or no language model.
-    """
-    from assistant.backends.llama.weights import describe
-
-    return installed_models(settings).import_file(path, describe)
-
-
-def engine_features() -> list[str]:
-    """Return what the build of llama.cpp can use, "GPU" last when there is one."""
-    from assistant.backends.llama.weights import build_features, uses_gpu
-
-    return build_features() + (["GPU"] if uses_gpu() else [])
-
-
-def disable_repacking() -> None:
-    """Let other users of llama-cpp-python in this process leave weights as they lie, as we do."""
-    from assistant.backends.llama.weights import disable_repacking
-
-    disable_repacking()
-
-
-def prompt_writer(installed: InstalledModel) -> Callable[[Sequence[Message]], str]:
-    """Return how a conversation is written for a model by its own template, for other programs."""
-    from assistant.backends.llama.templates import render
-    from assistant.backends.llama.weights import template_of
-
-    template = template_of(installed.path)
-    return lambda messages: "".join(piece.text for piece in render(template, messages))
 
 
 def open_library(settings: Settings) -> Library:
@@ -82,129 +36,41 @@ def open_for_adding(settings: Settings) -> tuple[Library, Embedder]:
     return Library(settings.home, index, embedder=embedder), embedder
 
 
-def open_workspace(settings: Settings) -> Workspace:
+def chat_model(settings: Settings) -> ChatModel:
+    """Return the chat model, as `chosen_model` chooses it; it loads when it is first used.
+
+    Raises:
+        ModelError: it is missing, or none fits this machine.
+    """
+    from assistant.backends.llama.opening import open_model
+    from assistant.models.choosing import chosen_model
+    from assistant.models.hardware import measure
+
+    return open_model(chosen_model(settings, measure()), settings)
+
+
+def open_workspace(settings: Settings) -> "Workspace":
     """Return everything; models load when they are first needed.
 
     Raises:
         ModelError: a model is missing, or none fits this machine.
     """
+    from assistant.workspace import Workspace
+
     model = chat_model(settings)
     library, embedder = open_for_adding(settings)
     library.drop_strays()
     return Workspace.of(library, embedder, model, reranker=reranker(settings))
 
 
-def chat_model(settings: Settings) -> ChatModel:
-    """Return the chat model, as `chosen_model` chooses it; loaded when it is first used."""
-    from assistant.backends.llama.model import LlamaModel
-
-    installed = chosen_model(settings, measure())
-    return LlamaModel(installed.name, lambda: _load_model(installed, settings))
-
-
-def kv_cache(settings: Settings) -> DiskKVCache:
-    """Return the KV cache on disk."""
-    return DiskKVCache(settings.home / STATES, quota_bytes=settings.quota_bytes)
-
-
-def prefer(settings: Settings, name: str) -> None:
-    """Let a chat model answer from now on, wherever none is named.
-
-    Raises:
-        UnknownModel, ModelNotInstalled: there is no such model here.
-        UnusableModel: it cannot chat.
-    """
-    found = installed_models(settings).find(name)
-    if not can_chat(found.entry):
-        raise UnusableModel(found.path, "it cannot chat")
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_json(settings.home / PREFERRED, {"chat_model": name})
-
-
-def preferred(settings: Settings) -> InstalledModel | None:
-    """Return the chat model that is preferred, while it is installed."""
-    try:
-        name = json.loads((settings.home / PREFERRED).read_text("utf-8"))["chat_model"]
-        return installed_models(settings).find(name)
-    except (OSError, ValueError, KeyError, TypeError, ModelError):
-        return None
-
-
-def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
-    """Return the chat model of the settings, else the preferred one, else the best that fits.
-
-    Raises:
-        ModelError: it is missing, cannot chat, or none fits.
-    """
-    shelf = installed_models(settings)
-    if settings.model is None:
-        return preferred(settings) or choose(shelf.installed(), machine)
-    found = shelf.find(settings.model)
-    if found.entry.role is not ModelRole.CHAT:
-        raise UnknownModel(settings.model)
-    return found
-
-
-def _load_model(installed: InstalledModel, settings: Settings) -> "LoadedLlama":
-    from assistant.backends.llama.engine import LlamaEngine
-    from assistant.backends.llama.model import LoadedLlama
-
-    window = window_for(installed.entry, measure(), settings.window_tokens, settings.kv)
-    effective = window if settings.window_tokens else installed.entry.effective_window_tokens
-    tuned = tuned_for(installed, settings)
-    engine = LlamaEngine(
-        installed.path,
-        window_tokens=window,
-        tuning=tuned.tuning,
-        sha256=installed.sha256,
-        kv_cache=kv_cache(settings),
-    )
-    effective = min(effective or window, window)
-    limit = installed.entry.full_context_limit or effective
-    return LoadedLlama(engine, effective, limit, tuned.throughput)
-
-
-def tuned_for(installed: InstalledModel, settings: Settings, *, again: bool = False) -> Tuned:
-    """Return how a chat model runs best here; measured when it was not yet, or `again`.
-
-    What was measured beside busy programs is measured once more when they are quiet.
-    """
-    from assistant.backends.llama.measuring import tune
-
-    machine = measure()
-    facts = _facts(installed, settings)
-    tunings = Tunings(settings.models)
-    tuned = None if again else tunings.load(facts)
-    if tuned is None or (tuned.disturbed and not is_busy()):
-        tuned = tune(
-            installed.path, cores=machine.cores, processors=machine.processors, kv=settings.kv
-        )
-        tunings.save(facts, tuned)
-    return tuned
-
-
-def throughput_of(installed: InstalledModel, settings: Settings) -> Throughput | None:
-    """Return how fast a chat model runs here; None when that was not measured yet."""
-    tuned = Tunings(settings.models).load(_facts(installed, settings))
-    return tuned.throughput if tuned else None
-
-
-def _facts(installed: InstalledModel, settings: Settings) -> tuple[str, ...]:
-    """Return what the speed of a chat model depends on."""
-    from assistant.backends.llama.weights import build, build_features
-
-    machine = measure()
-    return (
-        *(installed.name, installed.sha256, build(), " ".join(build_features())),
-        *(machine.processor, str(machine.cores), str(machine.processors), settings.kv),
-    )
-
-
 def _embedder(settings: Settings, library: Library) -> Embedder:
+    from assistant.models.catalogue import ModelRole
+    from assistant.models.choosing import installed_models
+
     name = settings.embedder or library.database.fact("embedder") or STARTER_EMBEDDER
     installed = installed_models(settings).find(name)
     if installed.entry.role is not ModelRole.EMBED:
-        raise ModelNotInstalled(STARTER_EMBEDDER)
+        raise ModelNotInstalled(name=STARTER_EMBEDDER)
     entry = installed.entry
     fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
     return LazyEmbedder(name, fingerprint, lambda: _load_embedder(installed, fingerprint))
@@ -212,6 +78,9 @@ def _embedder(settings: Settings, library: Library) -> Embedder:
 
 def reranker(settings: Settings) -> Reranker | None:
     """Return the chosen re-ranker, or the smallest installed one; None where there is none."""
+    from assistant.models.catalogue import ModelRole
+    from assistant.models.choosing import installed_models
+
     if settings.reranker == "none":
         return None
     shelf = installed_models(settings)
@@ -224,11 +93,11 @@ def reranker(settings: Settings) -> Reranker | None:
         return None
     found = fitting[0]
     if found.entry.role is not ModelRole.RERANK:
-        raise UnknownModel(found.name)
+        raise UnknownModel(name=found.name)
     return LazyReranker(found.name, lambda: _load_reranker(found))
 
 
-def _load_reranker(installed: InstalledModel) -> Reranker:
+def _load_reranker(installed: "InstalledModel") -> Reranker:
     from assistant.backends.sentence_transformers import CrossEncoderReranker
 
     return CrossEncoderReranker(
@@ -238,7 +107,7 @@ def _load_reranker(installed: InstalledModel) -> Reranker:
     )
 
 
-def _load_embedder(installed: InstalledModel, fingerprint: str) -> Embedder:
+def _load_embedder(installed: "InstalledModel", fingerprint: str) -> Embedder:
     from assistant.backends.sentence_transformers import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(

@@ -25,12 +25,14 @@ from assistant.backends.llama.cells import Cells, blank
 from assistant.backends.llama.context import CachedCell, Context
 from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel
+from assistant.backends.llama.opening import kv_cache
 from assistant.errors import Cancelled
 from assistant.languages.detection import identify_document
+from assistant.models.choosing import installed_models
 from assistant.settings import Settings
 from assistant.streams import Progress, Step, never
 from assistant.types import Query
-from assistant.wiring import installed_models, kv_cache, open_workspace
+from assistant.wiring import open_workspace
 from ingest.indexing import add
 
 LANGUAGES = ("es", "fr", "de", "en")

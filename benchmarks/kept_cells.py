@@ -40,16 +40,18 @@ from assistant.backends.llama.context import READING, SPARE, CachedCell, Context
 from assistant.backends.llama.encoding import TokenPrefix
 from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel, LoadedLlama
+from assistant.backends.llama.opening import kv_cache, tuned_for
 from assistant.backends.llama.weights import Tokens
 from assistant.generation.prefix import FIRST_CHUNK, HEAD_BLOCK, Prefixes
 from assistant.generation.prompts import answerable_prompt, ask_prompt, passages_text
 from assistant.languages.detection import identify, identify_document
+from assistant.models.choosing import installed_models
 from assistant.models.hardware import measure
 from assistant.retrieval.search import Retriever
 from assistant.settings import Settings
 from assistant.streams import never
 from assistant.types import Document, Passage, Query
-from assistant.wiring import installed_models, kv_cache, open_workspace, tuned_for
+from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
 from ingest.indexing import add
 

@@ -16,8 +16,9 @@ from typing import Any
 from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from assistant.backends.llama.opening import disable_repacking, prompt_writer
+from assistant.models.choosing import installed_models
 from assistant.settings import Settings
-from assistant.wiring import disable_repacking, installed_models, prompt_writer
 from evaluation.llama_index import Parts, configure
 
 

@@ -107,7 +107,7 @@ def load(folder: Path) -> DataSet:
     questions = tuple(map(_question, _rows(folder / "questions.jsonl", wanted)))
     known = {text.key for text in texts}
     if lost := [question.id for question in questions if question.key not in known]:
-        raise UnusableDataSet(folder, f"no text for question {lost[0]}")
+        raise UnusableDataSet(folder=str(folder), where=f"docs.jsonl ({lost[0]})")
     return DataSet(
         name=str(described.get("name", folder.name)),
         scope=QuestionScope(described.get("scope", "all")),
@@ -136,7 +136,7 @@ def _described(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError) as error:
-        raise UnusableDataSet(folder, f"set.json: {error}") from error
+        raise UnusableDataSet(folder=str(folder), where="set.json") from error
     return dict(described)
 
 
@@ -145,7 +145,7 @@ def _rows(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         lines = path.read_text("utf-8").split("\n")  # not splitlines: texts hold other line ends
     except FileNotFoundError as error:
-        raise UnusableDataSet(path.parent, f"there is no {path.name}") from error
+        raise UnusableDataSet(folder=str(path.parent), where=path.name) from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -153,10 +153,11 @@ def _rows(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             missing = [name for name in wanted if name not in row]
         except (ValueError, TypeError) as error:
-            raise UnusableDataSet(path.parent, f"{path.name}, line {number}: {error}") from error
+            where = f"{path.name}:{number}"
+            raise UnusableDataSet(folder=str(path.parent), where=where) from error
         if missing:
-            reason = f"{path.name}, line {number}: there is no {missing[0]!r}"
-            raise UnusableDataSet(path.parent, reason)
+            where = f"{path.name}:{number} ({missing[0]})"
+            raise UnusableDataSet(folder=str(path.parent), where=where)
         yield row
 
 

@@ -50,8 +50,8 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """One sentence; "" when it did not fail."""
-        return _printable(self.failure.text) if self.failure else ""
+        """Why it failed, in English; "" when it did not."""
+        return str(self.failure) if self.failure else ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,14 @@ def add(
         try:
             yield adder.add(path)
         except DocumentError as error:
-            yield Outcome(_printable(str(path)), Status.FAILED, failure=error.notice)
+            yield Outcome(_printable(str(path)), Status.FAILED, failure=_told(error))
+
+
+def _told(error: DocumentError) -> Notice:
+    """Return an error as a notice that can be stored and shown, whatever a file name holds."""
+    facts = error.notice.facts.items()
+    told = {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in facts}
+    return Notice(error.notice.kind, told)
 
 
 def sha256(path: Path) -> str:
@@ -197,7 +204,7 @@ class _Adder:
         cleaned = clean(reading.pages)
         text = DocumentText.of(cleaned.pages, cleaned.headings)
         if not text.text.strip():
-            raise EmptyDocument(path, _why_empty(reading))
+            raise EmptyDocument(name=path.name, reason=_why_empty(reading))
         document = self._describe(path, document_id, reading, cleaned, text)
         replaces = self._shelf.find_path(document.path) is not None
         chunks = chunk(document_id, text, self._embedder.counts)
@@ -264,7 +271,10 @@ def _notes(reading: Extracted) -> tuple[Notice, ...]:
     for page in reading.pages:
         if page.needs:
             without.setdefault(page.needs, []).append(page.number)
-    return tuple(_without_text(ranges(pages), reason) for reason, pages in without.items())
+    return tuple(
+        Notice("PagesWithoutText", {"pages": ranges(pages), "reason": reason})
+        for reason, pages in without.items()
+    )
 
 
 def _why_empty(reading: Extracted) -> Reason:
@@ -272,11 +282,6 @@ def _why_empty(reading: Extracted) -> Reason:
     if not needs:
         return Reason.NO_WORDS
     return Reason.ALL_DAMAGED if needs == {Reason.DAMAGED} else Reason.PICTURES
-
-
-def _without_text(pages: str, reason: str) -> Notice:
-    text = f"no text on these pages: {pages} ({reason})"
-    return Notice("PagesWithoutText", text, {"pages": pages, "reason": reason})
 
 
 def ranges(numbers: Sequence[int]) -> str:

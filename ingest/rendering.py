@@ -27,5 +27,5 @@ def draw_page(path: Path, number: int, *, width: int = WIDTH, marked: Sequence[s
         [*CHILD, "draw", str(path.absolute())], WALL_S, said=wanted.encode()
     )
     if returncode != 0 or not output:
-        raise UnreadableDocument(path, Reason.NOT_DRAWN)
+        raise UnreadableDocument(name=path.name, reason=Reason.NOT_DRAWN)
     return output

@@ -48,8 +48,9 @@ def read(path: Path, *, wall_s: float = WALL_S) -> Extracted:
     if returncode == 0:
         return _reading(path, json.loads(output))
     if time.monotonic() - started >= wall_s:
-        raise UnreadableDocument(path, Reason.SLOW)
-    raise UnreadableDocument(path, Reason.TOO_MUCH if returncode < 0 else Reason.BROKE)
+        raise UnreadableDocument(name=path.name, reason=Reason.SLOW)
+    reason = Reason.TOO_MUCH if returncode < 0 else Reason.BROKE
+    raise UnreadableDocument(name=path.name, reason=reason)
 
 
 @contextmanager
@@ -58,29 +59,30 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise UnreadableDocument(path, Reason.NO_PERMISSION) from error
+        raise UnreadableDocument(name=path.name, reason=Reason.NO_PERMISSION) from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFile(path) from error
+        raise MissingFile(path=str(path)) from error
     except OSError as error:
-        raise UnreadableDocument(path, str(error.strerror or error).lower()) from error
+        reason = str(error.strerror or error).lower()
+        raise UnreadableDocument(name=path.name, reason=reason) from error
 
 
 def check(path: Path) -> None:
     """Raise the `DocumentError` that can be told without opening the file's format."""
     with file_errors(path):
         if path.is_dir():  # asked for only when its files could not be listed
-            raise UnreadableDocument(path, Reason.NO_FOLDER_PERMISSION)
+            raise UnreadableDocument(name=path.name, reason=Reason.NO_FOLDER_PERMISSION)
         size = path.stat().st_size
         if not path.is_file():
-            raise UnreadableDocument(path, Reason.DEVICE)
+            raise UnreadableDocument(name=path.name, reason=Reason.DEVICE)
         with path.open("rb") as file:
             file.read(1)
     if path.suffix.lower() not in READERS:
-        raise UnsupportedFile(path, sorted(READERS))
+        raise UnsupportedFile(name=path.name, known=", ".join(sorted(READERS)))
     if size == 0:
-        raise EmptyDocument(path, Reason.NO_BYTES)
+        raise EmptyDocument(name=path.name, reason=Reason.NO_BYTES)
     if size > MAX_FILE_BYTES:
-        raise DocumentTooLarge(path, -(-size // MB), Reason.MEGABYTES, MAX_FILE_BYTES // MB)
+        raise _too_large(path, -(-size // MB), Reason.MEGABYTES, MAX_FILE_BYTES // MB)
 
 
 def run_limited(command: Sequence[str], wall_s: float, *, said: bytes = b"") -> tuple[int, bytes]:
@@ -113,15 +115,19 @@ def run_limited(command: Sequence[str], wall_s: float, *, said: bytes = b"") -> 
     return child.returncode, output
 
 
+def _too_large(path: Path, count: int, unit: Reason, limit: int) -> DocumentTooLarge:
+    return DocumentTooLarge(name=path.name, count=count, unit=unit, limit=limit)
+
+
 def _reading(path: Path, value: dict[str, Any]) -> Extracted:
     match value.get("refused"):
         case "encrypted":
-            raise EncryptedDocument(path)
+            raise EncryptedDocument(name=path.name)
         case "too large":
             count, unit, limit = value["details"]
-            raise DocumentTooLarge(path, count, Reason(unit), limit)
+            raise _too_large(path, count, Reason(unit), limit)
         case "unreadable":
-            raise UnreadableDocument(path, value["details"])
+            raise UnreadableDocument(name=path.name, reason=Reason(value["details"]))
     pages = tuple(
         RawPage(**{**page, "blocks": tuple(Block(**block) for block in page["blocks"])})
         for page in value["pages"]

@@ -49,8 +49,8 @@ def run_reader(path: Path) -> dict[str, Any]:
         return {"refused": "too large", "details": error.args}
     except (MemoryError, RecursionError):
         return {"refused": "unreadable", "details": Reason.TOO_MUCH}
-    except Exception as error:  # any parser may fail in any way on a stranger's file
-        return {"refused": "unreadable", "details": _one_line(error)}
+    except Exception:  # any parser may fail in any way on a stranger's file
+        return {"refused": "unreadable", "details": Reason.INVALID}
     return asdict(reading)
 
 
@@ -59,11 +59,6 @@ def _check_size(reading: Extracted) -> None:
         raise TooLargeError(len(reading.pages), Reason.PAGES, MAX_PAGES)
     if (chars := sum(page.chars for page in reading.pages)) > MAX_CHARS:
         raise TooLargeError(chars, Reason.CHARACTERS, MAX_CHARS)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:160].rstrip(" .")
 
 
 def _limit(kind: int, value: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import ui.words  # noqa: F401  gives errors their sentences
 from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.kv_cache import DiskKVCache
 from assistant.backends.llama.model import LlamaModel, LoadedLlama

@@ -30,7 +30,7 @@ def conversation_markdown(conversation: Conversation, turns: Sequence[Turn], pag
 def part_heading(part: Part, words: Callable[..., str]) -> str:
     """Return the heading of a part of a report; "" when it has none."""
     if part.word:
-        return words(part.word, count=len(part.items), **part.facts)
+        return words(part.word, number=len(part.items), **part.facts)
     return part.heading
 
 

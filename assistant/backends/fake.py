@@ -137,7 +137,7 @@ class ScriptedModel:
         """Note a prompt; return its tokens."""
         tokens = self.count_prompt(prompt)
         if tokens + limit > self.window_tokens:
-            raise ContextOverflow(tokens + limit, self.window_tokens)
+            raise ContextOverflow(needed_tokens=tokens + limit, window_tokens=self.window_tokens)
         if cancelled():
             raise Cancelled
         for prefix in prompt.prefixes:

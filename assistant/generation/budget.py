@@ -100,7 +100,7 @@ def select(
     costs = [_cost(passage, len(candidates), counter) for passage in candidates]
     least = min(costs, default=0)
     if free < least:
-        raise ContextOverflow(window - free + least, window)
+        raise ContextOverflow(needed_tokens=window - free + least, window_tokens=window)
     # The conversation never takes the room of the last passage.
     talk = min(free - least, int(window * HISTORY_SHARE))
     turns, used = _fitting_turns(query, talk, empty, counter)
@@ -191,7 +191,9 @@ def fitting_notes(plan: ContextPlan, notes: Sequence[str], counter: TokenCounter
         if counter.count("\n\n".join([*taken, note])) <= free:
             taken.append(note)
     if not taken:
-        raise ContextOverflow(plan.window - free + counter.count(notes[0]), plan.window)
+        raise ContextOverflow(
+            needed_tokens=plan.window - free + counter.count(notes[0]), window_tokens=plan.window
+        )
     return "\n\n".join(taken)
 
 

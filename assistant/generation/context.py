@@ -169,7 +169,7 @@ class ContextBuilder:
         if asked.mode and plan.pages_left_out:
             tokens = sum(self._model.count(chunk_text(p.chunk)) for p in every)
             others = sum(plan.ledger.values()) - plan.ledger["documents"]
-            raise ContextOverflow(tokens + others, window)
+            raise ContextOverflow(needed_tokens=tokens + others, window_tokens=window)
         if not asked.mode and (plan.pages_left_out or asked.is_slow(plan)):
             reason = PlanReason.DETAIL if plan.pages_left_out else PlanReason.SLOW
             return self._packed(asked, self._retrieved(asked), reason)

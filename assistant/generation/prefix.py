@@ -125,7 +125,7 @@ class Prefixes:
             left[number] = 0.0
             yield progress
             if not (yield from self._prefill(whole, progress, sum(left), cancelled)):
-                raise NotKept(document.title)
+                raise NotKept(title=document.title)
             before += sizes[number]
         yield Progress(Step.READING, before, before, "", 0.0)
 

@@ -90,5 +90,5 @@ def check(code: str) -> str:
         UnknownLanguage: answers cannot be asked for in it.
     """
     if code.lower() not in known():
-        raise UnknownLanguage(code, sorted(known()))
+        raise UnknownLanguage(code=code, names=", ".join(sorted(known())))
     return code.lower()

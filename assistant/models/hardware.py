@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from assistant.errors import ModelNotInstalled, NotEnoughMemory
 from assistant.models.catalogue import ModelEntry, ModelRole
 from assistant.models.installed import InstalledModel
@@ -48,11 +46,15 @@ class Machine:
 
 def is_busy() -> bool:
     """Whether others work on this machine just now; looks for a fifth of a second."""
+    import psutil
+
     return psutil.cpu_percent(interval=0.2) > BUSY_PERCENT
 
 
 def measure(cgroup: Path = CGROUP) -> Machine:
     """Return what this process may use."""
+    import psutil
+
     memory = psutil.virtual_memory()
     limit = cgroup_memory(cgroup) or memory.total
     total = min(memory.total, limit)
@@ -78,6 +80,8 @@ def processor_name(info: Path = Path("/proc/cpuinfo")) -> str:
 
 def usable_cores(cgroup: Path) -> int:
     """Return the physical cores, or fewer where affinity or a quota says so."""
+    import psutil
+
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     return min(physical, usable_processors(cgroup))
 
@@ -160,13 +164,15 @@ def window_for(entry: ModelEntry, machine: Machine, wanted: int | None, kv: str 
     )
     if window <= most or (most and not wanted):
         return min(window, most)
+    window = window if most else SMALLEST_WINDOW_TOKENS
+    most_q8 = largest_window(entry, machine, KV_BYTES["q8_0"])
     raise NotEnoughMemory(
-        entry.name,
-        window if most else SMALLEST_WINDOW_TOKENS,
-        needed=memory_needed(entry, window if most else SMALLEST_WINDOW_TOKENS, KV_BYTES[kv]),
-        free=machine.free_bytes,
+        name=entry.name,
+        window_tokens=window,
+        needed_gb=memory_needed(entry, window, KV_BYTES[kv]) / 1e9,
+        free_gb=machine.free_bytes / 1e9,
         fits=most,
-        fits_packed=largest_window(entry, machine, KV_BYTES["q8_0"]),
+        fits_q8=most_q8 if most_q8 > most else 0,
     )
 
 
@@ -181,7 +187,7 @@ def choose(installed: Iterable[InstalledModel], machine: Machine) -> InstalledMo
     """
     chat = sorted((m for m in installed if can_chat(m.entry)), key=weight)
     if not chat:
-        raise ModelNotInstalled("starter")
+        raise ModelNotInstalled(name="starter")
     fitting = [model for model in chat if fits(model.entry, machine)]
     return fitting[-1] if fitting else chat[0]
 

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
+from assistant.errors import ModelNotInstalled, Reason, UnknownModel, UnusableModel
 from assistant.models.catalogue import ModelEntry, ModelRole
 from assistant.models.progress import Report, silent
 from assistant.models.pulling import Fetched, Puller, fingerprint, pull_lock
@@ -90,8 +90,8 @@ class InstalledModels:
         if found is not None:
             return found
         if name in self.catalogue:
-            raise ModelNotInstalled(name)
-        raise UnknownModel(name)
+            raise ModelNotInstalled(name=name)
+        raise UnknownModel(name=name)
 
     def pull(self, name: str, report: Report = silent, *, again: bool = False) -> InstalledModel:
         """Return the model, fetched unless it is there with the hash the catalogue wants.
@@ -103,7 +103,7 @@ class InstalledModels:
             PullFailed: see `Puller.fetch`; what was there before is untouched.
         """
         if name not in self.catalogue:
-            raise UnknownModel(name)
+            raise UnknownModel(name=name)
         entry = self.catalogue[name]
         with pull_lock(self.folder, name, report):
             here = self._read(self._record_path(name))
@@ -122,7 +122,7 @@ class InstalledModels:
         check_gguf(path)
         facts = describe(path)
         if facts.architecture in NOT_CHAT:
-            raise UnusableModel(path, f"a {facts.architecture} file cannot chat")
+            raise UnusableModel(name=path.name, reason=Reason.CANNOT_CHAT)
         record: dict[str, Any] = {
             "name": self._free_name(path),
             "path": str(path),
@@ -196,17 +196,17 @@ def opened(path: Path, pattern: str) -> Path:
         return path
     found = sorted(path.rglob(pattern))
     if not found:
-        raise UnusableModel(path, f"there is no {pattern} in it")
+        raise UnusableModel(name=path.name, reason=Reason.INCOMPLETE)
     return found[0]
 
 
 def check_gguf(path: Path) -> None:
     """Raise UnusableModel unless `path` is a file that begins as GGUF files do."""
     if not path.is_file():
-        raise UnusableModel(path, "there is no such file")
+        raise UnusableModel(name=path.name, reason=Reason.NOT_FOUND)
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
-            raise UnusableModel(path, "not a GGUF file")
+            raise UnusableModel(name=path.name, reason=Reason.NOT_GGUF)
 
 
 def imported_model(record: Mapping[str, Any]) -> InstalledModel:

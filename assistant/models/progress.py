@@ -16,7 +16,7 @@ class PullProgress:
     bytes_total: 0 when unknown.
     bytes_per_second: over the last ten seconds.
     seconds_left: None when unknown.
-    note: what is being done, for the reader; may be empty.
+    note: what is being done: "fetching", "waiting" for another process, "checking", "unpacking".
     """
 
     bytes_done: int

@@ -103,7 +103,7 @@ class Puller:
         there = folder_bytes(partial_folder(folder, entry.name))
         needed = max(entry.size_bytes - there, 0) + entry.expanded_bytes + HEADROOM_BYTES
         if self.free(folder) < needed:
-            raise NoSpace(entry.name, needed, self.free(folder), folder)
+            raise no_space(entry, needed, self.free(folder), folder)
 
     def _first_answer(self, entry: ModelEntry, partial: Path, meter: Meter) -> Path:
         reasons = []
@@ -114,7 +114,7 @@ class Puller:
                 return self._from(source, folder / entry.file, meter)
             except SourceError as error:
                 reasons.append(str(error))
-        raise NoNetwork(entry.name, "; ".join(reasons))
+        raise NoNetwork(name=entry.name, detail="; ".join(reasons))
 
     def _from(self, source: Source, target: Path, meter: Meter) -> Path:
         match source:
@@ -138,7 +138,7 @@ def pull_lock(folder: Path, name: str, report: Report) -> Iterator[None]:
     """Be the only process that pulls `name`; wait for another one and say so."""
     path = partial_folder(folder, name).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = PullProgress(0, 0, 0.0, None, "another Quipu is fetching this model: waiting")
+    note = PullProgress(0, 0, 0.0, None, "waiting")
     with lock(path, lambda: report(note)):
         yield
 
@@ -151,7 +151,13 @@ def full_disk(entry: ModelEntry, free: Callable[[Path], int], folder: Path) -> I
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise NoSpace(entry.name, entry.installed_bytes, free(folder), folder) from error
+        raise no_space(entry, entry.installed_bytes, free(folder), folder) from error
+
+
+def no_space(entry: ModelEntry, needed_bytes: int, free_bytes: int, folder: Path) -> NoSpace:
+    """Return the error that says how much room a model needs."""
+    needed_gb, free_gb = needed_bytes / 1e9, free_bytes / 1e9
+    return NoSpace(name=entry.name, needed_gb=needed_gb, free_gb=free_gb, folder=str(folder))
 
 
 def verify(name: str, arrived: Path, sha256: str, partial: Path) -> str:
@@ -159,7 +165,7 @@ def verify(name: str, arrived: Path, sha256: str, partial: Path) -> str:
     found = fingerprint(arrived)
     if sha256 and found != sha256:
         shutil.rmtree(partial)
-        raise WrongHash(name, sha256, found)
+        raise WrongHash(name=name, expected=sha256, found=found)
     return found
 
 

@@ -121,6 +121,8 @@ class ReportKind(Generic[R]):
         outline: the result as parts.
         title: of the report, without the names of its documents; "" for none.
         plan: what was read for the result; None where that is not recorded.
+        streams: the text that is streamed while writing is the whole report.
+        example: of the command.
         position: among the kinds, as faces list them.
     """
 
@@ -133,6 +135,8 @@ class ReportKind(Generic[R]):
     options: tuple[Option, ...] = ()
     title: Callable[[R], str] = lambda _: ""
     plan: Callable[[R], ContextPlan | None] = lambda _: None
+    streams: bool = False
+    example: str = ""
     position: int = 100
 
     def spec(self, documents: Sequence[str], language: str, **options: str) -> ReportSpec:

@@ -95,6 +95,7 @@ KIND: Final = ReportKind(
     result=Comparison,
     write=write,
     outline=outline,
+    example="quipu compare 2024.pdf 2025.pdf --lang fr",
     position=2,
 )
 

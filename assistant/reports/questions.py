@@ -64,6 +64,8 @@ KIND: Final = ReportKind(
     result=SuggestedQuestions,
     write=write,
     outline=outline,
+    streams=True,
+    example="quipu questions report.pdf --lang es",
     position=3,
 )
 

@@ -120,6 +120,8 @@ KIND: Final = ReportKind(
     options=(Option("length", Length.MEDIUM, tuple(Length)), Option("focus")),
     title=lambda summary: summary.focus,
     plan=lambda summary: summary.plan,
+    streams=True,
+    example="quipu summarize report.pdf --lang fr --length short -o report.fr.md",
     position=1,
 )
 

@@ -1,4 +1,4 @@
-"""The vector index in Chroma, embedded. The only import of chromadb.
+"""The vector index in Chroma, embedded. The only import of chromadb, when an index is opened.
 
 Holds chunk ids, vectors and document ids: no text, nothing that the library cannot give again.
 It is never edited in place: Chroma 1.5 loses rows after deleting and adding again, so a loss of
@@ -18,10 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-
-import chromadb
-from chromadb.config import Settings
-from chromadb.errors import ChromaError
 
 from assistant.types import Matrix, Vector
 
@@ -110,6 +106,8 @@ class ChromaIndex:
         """
         with self._state.lock:
             while generation := self._current():
+                from chromadb.errors import ChromaError
+
                 try:
                     with _filled_memory():
                         result = read(self._collection())
@@ -187,6 +185,9 @@ def _filled_memory() -> Iterator[None]:
 
 def _opened(folder: Path) -> tuple[Any, Any]:
     """Return a client for the folder and the collection in it, made when there is none."""
+    import chromadb
+    from chromadb.config import Settings
+
     client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
     collection = client.get_or_create_collection(
         NAME, configuration=CONFIGURATION, embedding_function=None

@@ -4,14 +4,22 @@ A removed document takes what was said of it along: its sentences stand there.
 """
 
 from dataclasses import replace
-from typing import Final
-
-from pydantic import TypeAdapter
+from functools import cache
+from typing import TYPE_CHECKING
 
 from assistant.storage.base import Conversation, Turn, TurnState
 from assistant.storage.database import Connection, Database
 
-TURN: Final = TypeAdapter(Turn)
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@cache
+def stored() -> "TypeAdapter[Turn]":
+    """Return what reads and writes turns; built when the first is, for that takes a while."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Turn)
 
 
 class ConversationTable:
@@ -40,7 +48,7 @@ class ConversationTable:
         rows = self._database.rows(
             "SELECT turn FROM turns WHERE conversation_id = ? ORDER BY number", conversation
         )
-        return [TURN.validate_json(row["turn"]) for row in rows]
+        return [stored().validate_json(row["turn"]) for row in rows]
 
     def put_turn(self, conversation: str, turn: Turn) -> None:
         with self._database.writing() as db:
@@ -58,7 +66,7 @@ def forget(db: Connection, document_id: str) -> None:
         (document_id,),
     ).fetchall()
     for row in rows:
-        _write(db, row["conversation_id"], _emptied(TURN.validate_json(row["turn"])), set())
+        _write(db, row["conversation_id"], _emptied(stored().validate_json(row["turn"])), set())
 
 
 def pass_on(db: Connection, document_id: str, newer: str) -> None:
@@ -103,7 +111,7 @@ def _emptied(turn: Turn) -> Turn:
 def _write(db: Connection, conversation: str, turn: Turn, quoted: set[str]) -> None:
     key = (conversation, turn.number)
     db.execute("DELETE FROM turns WHERE conversation_id = ? AND number = ?", key)
-    values = (turn.question, turn.state.value, TURN.dump_json(turn).decode())
+    values = (turn.question, turn.state.value, stored().dump_json(turn).decode())
     db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", (*key, *values))
     db.executemany(
         "INSERT INTO turn_documents VALUES (?, ?, ?)", [(*key, document) for document in quoted]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from assistant.errors import LibraryBusy, LibraryDamaged
+from assistant.errors import LibraryBusy, LibraryDamaged, Reason
 from assistant.storage.files import lock
 
 VERSION_1 = """
@@ -154,9 +154,9 @@ class Database:
             self._make()
             version = int(self.fact("schema_version") or 0)
         except sqlite3.DatabaseError as error:
-            raise LibraryDamaged(folder, str(error)) from error
+            raise LibraryDamaged(folder=str(folder), reason=str(error)) from error
         if version > len(VERSIONS):
-            raise LibraryDamaged(folder, "it was made by a later version of Quipu")
+            raise LibraryDamaged(folder=str(folder), reason=Reason.NEWER)
         if version < len(VERSIONS):
             self._bring_forward()
 
@@ -199,7 +199,7 @@ class Database:
             with self._write_lock:
                 yield
         except Timeout as error:
-            raise LibraryBusy(self._folder) from error
+            raise LibraryBusy(folder=str(self._folder)) from error
 
     @contextmanager
     def adding(self, waiting: Callable[[], None]) -> Iterator[None]:

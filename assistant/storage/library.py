@@ -18,13 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from assistant.backends.base import Embedder
 from assistant.errors import (
     AmbiguousDocument,
     LibraryDamaged,
     Notice,
+    Reason,
     UnknownDocument,
     WrongEmbedder,
 )
@@ -75,9 +74,10 @@ class Library:
         if not found and len(wanted) >= 4:
             found = [d for d in every if d.id.startswith(wanted.lower())]
         if not found:
-            raise UnknownDocument(reference)
+            raise UnknownDocument(reference=reference)
         if len(found) > 1:
-            raise AmbiguousDocument(reference, [f"{d.short_id} {d.title}" for d in found])
+            names = ", ".join(f"{d.short_id} {d.title}" for d in found)
+            raise AmbiguousDocument(reference=reference, names=names)
         return found[0]
 
     def find(self, document_id: str) -> Document | None:
@@ -173,8 +173,8 @@ class Library:
             f"WHERE (document_id, ordinal) IN (VALUES {marks})",
             *(value for key in keys for value in key),
         )
-        found = {(row["document_id"], row["ordinal"]): _vector(row["vector"]) for row in rows}
-        return np.stack([found[key] for key in keys])
+        found = {(row["document_id"], row["ordinal"]): row["vector"] for row in rows}
+        return _matrix([found[key] for key in keys])
 
     def kept(self, document_id: str, key: str) -> str | None:
         rows = self.database.rows(
@@ -222,7 +222,7 @@ class Library:
         rows = self.database.rows(
             "SELECT ordinal, text, vector FROM chunks WHERE document_id = ?", document_id
         )
-        return {row["ordinal"]: (row["text"], _vector(row["vector"])) for row in rows}
+        return {row["ordinal"]: (row["text"], _matrix([row["vector"]])[0]) for row in rows}
 
     def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
         with self.database.writing() as db:
@@ -237,7 +237,7 @@ class Library:
                         chunk.char_end,
                         json.dumps(chunk.page_starts),
                         chunk.heading,
-                        vector.astype(np.float16).tobytes(),
+                        vector.astype("float16").tobytes(),
                     ),
                 )
 
@@ -251,7 +251,7 @@ class Library:
             "SELECT id, ordinal FROM chunks WHERE document_id = ?", document.id
         )
         if len(rows) != document.chunk_count:
-            raise LibraryDamaged(self.folder, f"{document.title} is only partly staged")
+            raise LibraryDamaged(folder=str(self.folder), reason=Reason.PARTLY_STAGED)
         with self.database.locked():
             ready = self._count_ready()
             if self._index.count() != ready:  # rows of a publication that was interrupted
@@ -260,7 +260,7 @@ class Library:
             for batch in self._vector_rows("document_id = ?", document.id):
                 self._index.add(*batch)
             if self._index.count() != expected:
-                raise LibraryDamaged(self.folder, "the vector index lost rows")
+                raise LibraryDamaged(folder=str(self.folder), reason=Reason.INDEX_SHORT)
             replaced = self._flip(document)
             if replaced:
                 self._forget_traces()
@@ -305,15 +305,16 @@ class Library:
 
     # keeping whole
 
-    def check(self) -> list[str]:
-        """Mend the index, and return what else is wrong in plain sentences."""
-        problems = [row[0] for row in self.database.rows("PRAGMA quick_check") if row[0] != "ok"]
+    def check(self) -> list[Notice]:
+        """Repair the index, and return what else is wrong."""
+        rows = self.database.rows("PRAGMA quick_check")
+        problems = [Notice("DamagedRows", {"detail": row[0]}) for row in rows if row[0] != "ok"]
         with self.database.locked():  # nobody is in the middle of publishing
             if self._index.count() != self._count_ready():
                 self._rebuild()
         for document in self.documents():
             if not self.file(document).exists():
-                problems.append(f"the file of {document.title} is missing")
+                problems.append(Notice("FileLost", {"title": document.title}))
         return problems
 
     def drop_strays(self) -> None:
@@ -335,7 +336,7 @@ class Library:
             return
         name, print_ = self._embedder.name, self._embedder.fingerprint
         if self.database.fact("embedder_fingerprint") not in (None, print_):
-            raise WrongEmbedder(self.database.fact("embedder") or "?", name)
+            raise WrongEmbedder(stored=self.database.fact("embedder") or "?", given=name)
         if not stored_only:
             self.database.fact_or_new("embedder_fingerprint", print_)
             self.database.fact_or_new("embedder", name)
@@ -423,7 +424,7 @@ class Library:
         query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
         cursor = self.database.connection().execute(query, values)
         while rows := cursor.fetchmany(INDEX_BATCH):
-            vectors = np.stack([_vector(row["vector"]) for row in rows])
+            vectors = _matrix([row["vector"] for row in rows])
             yield [row["id"] for row in rows], vectors, [row["document_id"] for row in rows]
 
     def _languages(self) -> list[str]:
@@ -457,8 +458,17 @@ def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
 
 def _document(row: Row) -> Document:
     document_id, _state, *described, notes, read_as = row
-    told = () if notes == "[]" else tuple(Notice(**note) for note in json.loads(notes))
+    told = () if notes == "[]" else tuple(map(_note, json.loads(notes)))
     return Document(*(document_id, *described, told, read_as))
+
+
+def _note(told: dict[str, Any]) -> Notice:
+    """Return a note; earlier versions wrote its English text too, the first nothing else."""
+    return (
+        Notice(told["kind"], told["facts"])
+        if told["kind"]
+        else Notice("Remark", {"text": told["text"]})
+    )
 
 
 def _values(document: Document) -> tuple[Any, ...]:
@@ -480,5 +490,9 @@ def _chunk(row: Row) -> Chunk:
     )
 
 
-def _vector(blob: bytes) -> Vector:
-    return np.frombuffer(blob, dtype=np.float16).astype(np.float32)
+def _matrix(blobs: Sequence[bytes]) -> Matrix:
+    """Return the vectors that float16 blobs hold."""
+    import numpy as np
+
+    values = np.frombuffer(b"".join(blobs), dtype=np.float16)
+    return values.reshape(len(blobs), -1).astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.conversations import Conversations
-from assistant.errors import StillAnswering
+from assistant.errors import EmptyLibrary, StillAnswering
 from assistant.storage.base import Conversation, Turn, TurnState
 from assistant.storage.conversations import ConversationTable
 from assistant.storage.exact import ExactIndex
@@ -130,9 +130,7 @@ def test_a_failure_is_kept_in_one_sentence(library: Library) -> None:
     conversation = asked(talks, "How long is the bridge?")
     (turn,) = talks.turns(conversation.id)
     assert turn.state is TurnState.FAILED
-    assert turn.failure is not None
-    assert turn.failure.kind == "EmptyLibrary"
-    assert turn.failure.text.startswith("The library is empty")
+    assert turn.failure == EmptyLibrary().notice
 
 
 def test_a_question_whose_process_died_was_stopped(library: Library) -> None:

@@ -79,7 +79,7 @@ def test_settings_are_frozen_and_an_override_makes_others(monkeypatch: pytest.Mo
         *("small", "none", 2048, "q8_0"),
     )
     assert settings.window_tokens is None
-    with pytest.raises(BadSetting, match="window_tokens = '5'"):
+    with pytest.raises(BadSetting, match="window_tokens = “5”"):
         settings.override(window_tokens=5)
 
 
@@ -99,7 +99,7 @@ def test_a_wrong_variable_is_named_in_one_sentence(
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError) as caught:
         Settings()
-    assert str(caught.value).startswith(f"The setting {name} = '{value}' cannot be used ({reason}")
+    assert str(caught.value).startswith(f"The setting {name} = “{value}” cannot be used ({reason}")
     assert str(caught.value).endswith("): correct or remove it.")
     assert caught.value.notice.facts["name"] == name
 
@@ -107,10 +107,10 @@ def test_a_wrong_variable_is_named_in_one_sentence(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("kv = 'q4'", "kv = 'q4' cannot be used"),
-        ("window = 5", "window = '5' cannot be used"),
-        ("model = 7", "model = '7' cannot be used (it should be a valid string)"),
-        ("modle = 'x'", "modle = 'x' cannot be used (there is no such setting)"),
+        ("kv = 'q4'", "kv = “q4” cannot be used"),
+        ("window = 5", "window = “5” cannot be used"),
+        ("model = 7", "model = “7” cannot be used (it should be a valid string)"),
+        ("modle = 'x'", "modle = “x” cannot be used (there is no such setting)"),
         ("kv =", "QUIPU_CONFIG = .* cannot be used \\(Invalid value"),
     ],
 )

@@ -8,10 +8,11 @@ import pytest
 from assistant.backends.lazy import Once
 from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, load_catalogue
+from assistant.models.choosing import PREFERRED, chosen_model, installed_models, prefer, preferred
 from assistant.models.hardware import measure
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
-from assistant.wiring import PREFERRED, chosen_model, installed_models, prefer, preferred, reranker
+from assistant.wiring import reranker
 
 
 def install(folder: Path, *names: str) -> Settings:
@@ -34,7 +35,7 @@ def test_a_preferred_model_answers_where_none_is_named(tmp_path: Path) -> None:
     prefer(settings, other)
     assert chosen_model(settings, measure()).name == other
     assert chosen_model(settings.override(model=best), measure()).name == best
-    with pytest.raises(UnusableModel, match="cannot chat"):
+    with pytest.raises(UnusableModel, match="not a chat model"):
         prefer(settings, "bge-m3")
     with pytest.raises(UnknownModel, match="unheard-of"):
         prefer(settings, "unheard-of")

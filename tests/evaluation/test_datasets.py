@@ -8,6 +8,7 @@ import pytest
 
 from assistant.errors import UnusableDataSet
 from evaluation.datasets import QuestionScope, load, some
+from tests.refusals import refused
 
 DOCS = [
     {"doc_id": "a", "lang": "en", "title": "", "text": "The bridge has 14 arches."},
@@ -73,21 +74,21 @@ def test_a_folder_without_description_has_its_own_name_and_searches_all(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "reason"),
+    ("file", "text", "where"),
     [
-        ("docs.jsonl", None, "there is no docs.jsonl"),
-        ("docs.jsonl", '{"doc_id": "a", "lang": "en"}', "line 1: there is no 'text'"),
-        ("questions.jsonl", "nothing", "questions.jsonl, line 1"),
-        ("docs.jsonl", '{"doc_id": "z", "lang": "en", "text": "Z"}', "no text for question q0"),
+        ("docs.jsonl", None, "docs.jsonl"),
+        ("docs.jsonl", '{"doc_id": "a", "lang": "en"}', "docs.jsonl:1 (text)"),
+        ("questions.jsonl", "nothing", "questions.jsonl:1"),
+        ("docs.jsonl", '{"doc_id": "z", "lang": "en", "text": "Z"}', "docs.jsonl (q0)"),
         ("set.json", '{"scope": "somewhere"}', "set.json"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_said(
-    tmp_path: Path, file: str, text: str | None, reason: str
+    tmp_path: Path, file: str, text: str | None, where: str
 ) -> None:
     path = written(tmp_path) / file
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
-    with pytest.raises(UnusableDataSet, match=reason):
+    with refused(UnusableDataSet(folder=str(tmp_path), where=where)):
         load(tmp_path)
 
 

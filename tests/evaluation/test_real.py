@@ -10,7 +10,7 @@ import pytest
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
-from ui.cli.app import EXIT_DONE, parser, run
+from ui.cli.app import DONE, run
 
 pytestmark = pytest.mark.model
 EVALDATA = Path(__file__).resolve().parents[3] / "shared" / "evaldata"
@@ -43,8 +43,7 @@ def written(
 def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, Any]:
     monkeypatch.setenv("QUIPU_HOME", str(tmp_path / "home"))
     out = tmp_path / "figures.json"
-    options = parser().parse_args(["eval", *arguments, "--json", str(out)])
-    assert run(options) == EXIT_DONE
+    assert run(["eval", *arguments, "--json", str(out)]) == DONE
     found: dict[str, Any] = json.loads(out.read_text("utf-8"))
     return found
 

@@ -9,12 +9,22 @@ import docx
 import pytest
 
 from assistant.backends.fake import HashEmbedder
-from assistant.errors import Cancelled, Reason
+from assistant.errors import (
+    Cancelled,
+    DocumentTooLarge,
+    EmptyDocument,
+    MissingFile,
+    Notice,
+    Reason,
+    UnreadableDocument,
+    UnsupportedFile,
+)
 from assistant.languages.detection import identify_document
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.types import Document, Matrix
 from ingest.indexing import AddingProgress, Outcome, Status, add, files, ranges
+from ingest.readers.registry import READERS
 from tests.ingest.making import FILLER, body, bomb, lines, pdf
 
 
@@ -216,32 +226,27 @@ def test_failing_files_are_named_in_a_sentence_and_the_others_go_in(
         *[Status.FAILED] * 5,
         Status.ADDED,
     ]
-    errors = [outcome.error for outcome in outcomes]
-    assert errors[1] == "empty.txt: holds no text (the file has no bytes)."
-    assert errors[2] == (
-        "blank.txt: holds no text (nothing but pictures or white space was found)."
-    )
-    assert errors[3].startswith("corrupt.pdf: cannot be read (")
-    assert errors[4].startswith("a.xyz: files of type .xyz cannot be read yet: use one of ")
-    assert errors[5] == f"{missing}: there is no such file or folder: check the name."
+    assert [outcome.failure for outcome in outcomes[1:-1]] == [
+        EmptyDocument(name="empty.txt", reason=Reason.NO_BYTES).notice,
+        EmptyDocument(name="blank.txt", reason=Reason.NO_WORDS).notice,
+        UnreadableDocument(name="corrupt.pdf", reason=Reason.INVALID).notice,
+        UnsupportedFile(name="a.xyz", known=", ".join(sorted(READERS))).notice,
+        MissingFile(path=str(missing)).notice,
+    ]
     assert [document.title for document in library.documents()] == ["good", "last"]
 
 
 def test_a_scan_is_told(tmp_path: Path, take: Take) -> None:
     scan = pdf(tmp_path / "scan.pdf", *[lambda canvas: canvas.rect(72, 200, 400, 400, fill=1)] * 3)
     (outcome,) = take(scan)
-    assert outcome.error == (
-        "scan.pdf: holds no text (no page has text: recognise it with an OCR program and add the "
-        "result)."
-    )
+    assert outcome.failure == EmptyDocument(name="scan.pdf", reason=Reason.PICTURES).notice
 
 
 def test_pages_without_text_are_noted(tmp_path: Path, take: Take) -> None:
     (outcome,) = take(pdf(tmp_path / "a.pdf", body(), lambda _: None, body(), lambda _: None))
     assert outcome.document is not None
     (note,) = outcome.document.notes
-    assert note.text == "no text on these pages: 2, 4 (empty or a picture)"
-    assert note.facts == {"pages": "2, 4", "reason": Reason.NO_TEXT}
+    assert note == Notice("PagesWithoutText", {"pages": "2, 4", "reason": Reason.NO_TEXT})
     assert outcome.document.page_count == 4
 
 
@@ -255,17 +260,12 @@ def test_bombs_are_refused_and_the_next_file_goes_in(tmp_path: Path, take: Take)
         tmp_path / "b.docx",
         write(tmp_path / "c.txt", FILLER[0]),
     )
-    assert [(o.status, o.error) for o in outcomes] == [
-        (
-            Status.FAILED,
-            "a.pdf: cannot be read (it needs more memory or time than one file may use).",
-        ),
-        (
-            Status.FAILED,
-            "b.docx: has 208 times its size inside, the limit is 200: split it and add parts.",
-        ),
-        (Status.ADDED, ""),
+    bombs = [
+        UnreadableDocument(name="a.pdf", reason=Reason.TOO_MUCH),
+        DocumentTooLarge(name="b.docx", count=208, unit=Reason.TIMES, limit=200),
     ]
+    assert [outcome.failure for outcome in outcomes] == [*(bomb.notice for bomb in bombs), None]
+    assert outcomes[-1].status is Status.ADDED
 
 
 def test_pages_are_reported_ascending_up_to_the_total(tmp_path: Path, take: Take) -> None:
@@ -375,15 +375,11 @@ def test_a_link_in_a_folder_that_leads_back_is_not_followed(tmp_path: Path) -> N
 
 
 def test_what_may_not_be_opened_is_told(take: Take, locked: Path) -> None:
-    assert [(outcome.path, outcome.error) for outcome in take(locked, locked / "folder")] == [
-        (str(locked / "a.txt"), "a.txt: cannot be read (there is no permission to open it)."),
-        *[
-            (
-                str(locked / "folder"),
-                "folder: cannot be read (there is no permission to open the folder).",
-            )
-        ]
-        * 2,
+    file = UnreadableDocument(name="a.txt", reason=Reason.NO_PERMISSION)
+    folder = UnreadableDocument(name="folder", reason=Reason.NO_FOLDER_PERMISSION)
+    assert [(outcome.path, outcome.failure) for outcome in take(locked, locked / "folder")] == [
+        (str(locked / "a.txt"), file.notice),
+        *[(str(locked / "folder"), folder.notice)] * 2,
     ]
 
 
@@ -394,7 +390,7 @@ def test_a_name_that_is_no_text_can_be_kept_and_printed(tmp_path: Path, take: Ta
     first, second = take(good, bad)
     assert first.document is not None
     assert (first.document.path, first.document.title) == (f"{tmp_path}/caf�.txt", "caf�")
-    assert second.error == f"{tmp_path}/th�.txt: there is no such file or folder: check the name."
+    assert second.failure == MissingFile(path=f"{tmp_path}/th�.txt").notice
     assert take(good)[0].status is Status.UNCHANGED
 
 

@@ -15,7 +15,7 @@ from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
 from tests.ui.workspaces import REPORT
-from ui.cli.app import parser, run
+from ui.cli.app import run
 
 pytestmark = pytest.mark.model
 SAMPLES = Path(__file__).parents[2] / "sample_docs"
@@ -56,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def quipu(*arguments: str) -> int:
-    return run(parser().parse_args(arguments))
+    return run(arguments)
 
 
 def test_a_spanish_question_about_the_english_report_cites_the_page(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.errors import Reason, UnreadableDocument
 from assistant.languages.detection import identify_document
 from assistant.workspace import Workspace
 from ingest.indexing import Status
@@ -47,7 +48,7 @@ def test_files_go_in_one_after_the_other_and_leave_nothing_behind(tmp_path: Path
         Status.UNCHANGED,
         Status.ADDED,
     ]
-    assert results[1].error.startswith("bad.pdf: cannot be read")
+    assert results[1].failure == UnreadableDocument(name="bad.pdf", reason=Reason.INVALID).notice
     titles = {document.title for document in workspace.library.documents()}
     assert titles == {"one", "one (2)"}
     assert list((tmp_path / "uploads").iterdir()) == []

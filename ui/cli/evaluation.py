@@ -1,24 +1,30 @@
-"""The command `quipu eval`: data sets are asked, summed up, compared and printed."""
+"""Data sets are added to libraries of their own, asked, summed up, compared and printed."""
 
-import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import UsageError
-from assistant.languages import detection
-from assistant.settings import Settings
-from assistant.wiring import (
+from assistant.backends.llama.opening import (
     disable_repacking,
     engine_features,
-    installed_models,
-    open_workspace,
     prompt_writer,
     tuned_for,
 )
+from assistant.errors import (
+    MissingPackage,
+    NoFigures,
+    NoQuestionWritten,
+    NoSuchPairs,
+    NothingToEvaluate,
+    OneDataSetWanted,
+)
+from assistant.languages import detection
+from assistant.models.choosing import installed_models
+from assistant.settings import Settings
+from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
 from evaluation.corpus import take_in
 from evaluation.datasets import DataSet, Question, load, some
@@ -27,10 +33,30 @@ from evaluation.provenance import sources_hash, surroundings
 from evaluation.runs import IndexedLibrary, Row, evaluate, report
 from evaluation.synthetic import write_set
 from evaluation.systems import BM25, ClosedBook, Dense, Quipu, System
-from ui.cli import terminal
+from ui.cli import bars, tables, terminal
 
 FOLDER = "evaluations"  # in the home: libraries made of data sets
 BASELINE_WINDOW = 8_192
+BASELINE_INSTALL = "pip install 'quipu[baseline]'"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured.
+
+    Attributes:
+        answers: how many questions of each pair of languages are answered; 0 for searches alone.
+        pairs: such as "es>en"; none means all.
+        legs: whether vectors alone and words alone are measured too.
+        closed_book: whether the model is asked without documents too.
+        baseline: whether LlamaIndex is asked the same questions.
+    """
+
+    answers: int
+    pairs: tuple[str, ...]
+    legs: bool
+    closed_book: bool
+    baseline: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +67,7 @@ class EvaluationRun:
         answers: ids of the questions that are answered, and not only searched for.
     """
 
+    wanted: Measurement
     data: DataSet
     questions: tuple[Question, ...]
     answers: frozenset[str]
@@ -49,49 +76,67 @@ class EvaluationRun:
     library: IndexedLibrary
 
 
-def run(options: argparse.Namespace, settings: Settings) -> None:
-    """Evaluate every data set that is named, or compare two results."""
-    if options.compare:
-        before, after = map(_read, options.compare)
-        return terminal.differences(compare(before, after))
-    if not options.datasets:
-        raise UsageError("Name the folder of a data set, or two results behind --compare.")
-    if options.from_docs:
-        _write(options, settings)
-    found = [
-        _result_of(_prepared(load(folder), options, settings), options, settings)
-        for folder in options.datasets
-    ]
-    if options.json:
+def measure(
+    folders: Sequence[Path], wanted: Measurement, settings: Settings, results: Path | None
+) -> None:
+    """Evaluate every data set that is named; print the figures, and write them as JSON.
+
+    Raises:
+        NothingToEvaluate, UnusableDataSet, NoSuchPairs, ModelError.
+    """
+    if not folders:
+        raise NothingToEvaluate
+    found = [_result_of(_prepared(load(folder), wanted, settings), settings) for folder in folders]
+    if results:
         written = json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=1)
-        options.json.write_text(f"{written}\n", encoding="utf-8")
-        print(f"The figures are in {options.json}.")
+        results.write_text(f"{written}\n", encoding="utf-8")
 
 
-def _write(options: argparse.Namespace, settings: Settings) -> None:
-    """Write a data set about documents of the library, unless its folder is there."""
-    (folder,) = options.datasets if len(options.datasets) == 1 else (None,)
-    if folder is None:
-        raise UsageError("--from-docs writes one data set: name one folder for it.")
+def print_differences(before: Path, after: Path) -> None:
+    """Print what changed between two results.
+
+    Raises:
+        NoFigures: a file holds no results.
+    """
+    tables.differences(compare(_read(before), _read(after)))
+
+
+def only_folder(folders: Sequence[Path]) -> Path:
+    """Return the one folder that is named.
+
+    Raises:
+        OneDataSetWanted: there are several, or none.
+    """
+    if len(folders) != 1:
+        raise OneDataSetWanted
+    return folders[0]
+
+
+def write(
+    folder: Path, references: Sequence[str], codes: Sequence[str], count: int, settings: Settings
+) -> None:
+    """Write a data set about documents of the library, unless its folder has one.
+
+    Raises:
+        UnknownDocument, AmbiguousDocument, UnknownLanguage, ModelError.
+        NoQuestionWritten: the model wrote nothing usable.
+    """
     if (folder / "questions.jsonl").exists():
-        print(f"{folder} is there already: its questions are asked again.")
-        return
+        return terminal.say("eval.exists", folder=str(folder))
     workspace = open_workspace(settings)
-    documents = [workspace.library.document(reference) for reference in options.from_docs]
-    codes = [detection.check(code) for code in options.languages.split(",")]
-    with terminal.counting("writing questions") as show:
-        count = write_set(
+    with bars.counting(terminal.words("eval.writing")) as show:
+        written = write_set(
             folder,
-            documents,
+            [workspace.library.document(reference) for reference in references],
             store=workspace.library,
             model=workspace.model,
-            languages=codes,
-            count=options.questions,
+            languages=[detection.check(code) for code in codes],
+            count=count,
             report=show,
         )
-    if not count:
-        raise UsageError("The model wrote no question that can be used: try a larger model.")
-    print(f"{count} questions are in {folder}.")
+    if not written:
+        raise NoQuestionWritten
+    terminal.say("eval.written", count=written, folder=str(folder))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -101,22 +146,21 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or "rows" not in found:
-        raise UsageError(f"{path} holds no figures: name a file that `quipu eval --json` wrote.")
+        raise NoFigures(path=str(path))
     return found
 
 
-def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) -> EvaluationRun:
-    """Take in the texts of a data set, unless an earlier run did."""
-    pairs = options.pairs.split(",") if options.pairs else []
-    questions = tuple(q for q in data.questions if not pairs or q.pair in pairs)
+def _prepared(data: DataSet, wanted: Measurement, settings: Settings) -> EvaluationRun:
+    """Add the texts of a data set to a library, unless an earlier run did."""
+    questions = tuple(q for q in data.questions if not wanted.pairs or q.pair in wanted.pairs)
     if not questions:
         known = ", ".join(sorted({question.pair for question in data.questions}))
-        raise UsageError(f"{data.name} has no questions of {options.pairs}: it has {known}.")
-    answered = some(questions, options.answers) if options.answers else []
+        raise NoSuchPairs(name=data.name, given=", ".join(wanted.pairs), known=known)
+    answered = some(questions, wanted.answers) if wanted.answers else []
     folder = settings.home / FOLDER / f"{data.name}-{data.fingerprint[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    workspace = open_workspace(settings.override(home=folder))
-    with terminal.counting(f"taking in {data.name}") as show:
+    workspace = open_workspace(replace(settings, home=folder))
+    with bars.counting(data.name) as show:
         shelf, embedder = workspace.library, workspace.embedder
         ids = take_in(data, folder / "texts", shelf=shelf, embedder=embedder, report=show)
 
@@ -126,14 +170,12 @@ def _prepared(data: DataSet, options: argparse.Namespace, settings: Settings) ->
 
     library = IndexedLibrary(ids, lambda document_id, page: pages(document_id)[page])
     asked = frozenset(question.id for question in answered)
-    return EvaluationRun(data, questions, asked, folder, workspace, library)
+    return EvaluationRun(wanted, data, questions, asked, folder, workspace, library)
 
 
-def _result_of(
-    run: EvaluationRun, options: argparse.Namespace, settings: Settings
-) -> dict[str, Any]:
-    """Return the figures of Quipu, and beside them those of the others that were asked."""
-    asked = (_figures(run, system) for system in _systems(run, options, settings))
+def _result_of(run: EvaluationRun, settings: Settings) -> dict[str, Any]:
+    """Return the figures of Quipu, and those of the other systems that were asked."""
+    asked = (_figures(run, system) for system in _systems(run, settings))
     mine, *others = asked
     return {
         "set": run.data.name,
@@ -149,21 +191,19 @@ def _figures(run: EvaluationRun, system: System) -> dict[str, Any]:
     """Return what came of all questions, and print it as a table."""
     rows = _asked(run, system)
     summed = report(rows)
-    terminal.evaluation(f"{run.data.name}, {system.name}", summed)
+    tables.evaluation(f"{run.data.name}, {system.name}", summed)
     return {"system": system.name, **summed, "rows": [asdict(row) for row in rows]}
 
 
-def _systems(
-    run: EvaluationRun, options: argparse.Namespace, settings: Settings
-) -> Iterator[System]:
-    workspace = run.workspace
+def _systems(run: EvaluationRun, settings: Settings) -> Iterator[System]:
+    workspace, wanted = run.workspace, run.wanted
     yield Quipu(workspace.assistant)
-    if options.legs:
+    if wanted.legs:
         yield Dense(workspace.library, workspace.embedder)
         yield BM25(workspace.library)
-    if options.closed_book and run.answers:
+    if wanted.closed_book and run.answers:
         yield ClosedBook(workspace.model)
-    if options.baseline:
+    if wanted.baseline:
         yield _llamaindex(run, settings)
 
 
@@ -171,9 +211,7 @@ def _llamaindex(run: EvaluationRun, settings: Settings) -> System:
     try:
         from evaluation.llama_index import LlamaIndex, Parts
     except ImportError as error:
-        raise UsageError(
-            "LlamaIndex is not installed: `pip install -e '.[baseline]'` brings it."
-        ) from error
+        raise MissingPackage(name="LlamaIndex", command=BASELINE_INSTALL) from error
     disable_repacking()
     shelf = installed_models(settings)
     chat, embedder = (shelf.find(m.name) for m in (run.workspace.model, run.workspace.embedder))
@@ -186,7 +224,7 @@ def _llamaindex(run: EvaluationRun, settings: Settings) -> System:
         window_tokens=BASELINE_WINDOW,
         threads=tuned_for(chat, settings).tuning.threads,
     )
-    with terminal.counting("LlamaIndex takes in the texts") as show:
+    with bars.counting("LlamaIndex") as show:
         return LlamaIndex(run.data.texts, run.library.ids, parts, run.folder / "llamaindex", show)
 
 
@@ -196,7 +234,7 @@ def _asked(run: EvaluationRun, system: System) -> list[Row]:
     kept = run.folder / f"{'-'.join(facts)}.jsonl".replace(" ", "-")
     rows = []
     every = len(run.answers) if isinstance(system, ClosedBook) else len(run.questions)
-    with terminal.counting(f"{run.data.name}, {system.name}") as show:
+    with bars.counting(f"{run.data.name}, {system.name}") as show:
         for row in evaluate(
             run.data, run.questions, system, run.library, answers=run.answers, kept=kept
         ):

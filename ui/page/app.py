@@ -17,9 +17,9 @@ from assistant.settings import Settings
 from assistant.workspace import Workspace
 from ui.page import ask, library, models, reports
 from ui.page.evidence import plain
+from ui.page.serve import ENV_NAME
 from ui.page.session import Session, shared_uploads, shared_workspace
-from ui.page.words import LANGUAGES, Words, native, nearest
-from ui.telling import ASKED_FOR
+from ui.words import LANGUAGES, Words, native, nearest
 
 WRONG_PASSWORD_S: Final = 1.5  # nobody tries many
 ICONS: Final = {
@@ -58,7 +58,7 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
     except ModelNotInstalled:
         models.welcome(chosen, words)
     except QuipuError as error:
-        st.error(plain(words.notice(error.notice)))
+        st.error(plain(words.error(error)))
         if isinstance(error, ModelError):
             models.show(chosen, words)
 
@@ -71,7 +71,7 @@ def _language() -> str:
 
 def _is_let_in(words: Words) -> bool:
     """Ask for the password when there is one; return whether this reader gave it."""
-    wanted = os.environ.get(ASKED_FOR, "")
+    wanted = os.environ.get(ENV_NAME, "")
     if not wanted or st.session_state.get("let_in"):
         return True
     st.subheader("Quipu", anchor=False)

@@ -16,8 +16,8 @@ from ui.exports import conversation_markdown
 from ui.page.evidence import HEIGHT, labels, plain, shorten, source
 from ui.page.plan import plan
 from ui.page.session import Session, samples
-from ui.page.words import Words, native
-from ui.telling import pages_from
+from ui.page_numbers import pages_from
+from ui.words import Words, native
 
 REFRESH_S: Final = 0.4  # between two looks at an answer that is being written
 TITLE_CHARS: Final = 34
@@ -153,7 +153,7 @@ def _filters(words: Words, documents: Sequence[Document]) -> Filters:
     pages = st.text_input(words("ask.pages"), key="pages", placeholder="10-20")
     since = st.date_input(words("ask.since"), value=None, key="since")
     if pages and pages_from(pages) is None:
-        st.error(words("ask.pages_wrong"))
+        st.error(words("errors.InvalidPages", given=pages))
     return Filters(
         languages=tuple(languages),
         added_from=since.isoformat() if since else "",
@@ -187,7 +187,7 @@ def _suggest(desk: Session, spec: ReportSpec) -> None:
         _suggesting(desk, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(desk.words.notice(job.view.error.notice)))
+        st.error(plain(desk.words.error(job.view.error)))
     st.button(
         desk.words("ask.suggest"),
         icon=":material/lightbulb:",
@@ -202,7 +202,7 @@ def _suggesting(desk: Session, job: Job[Any]) -> None:
     view = job.view
     if view.over:
         st.rerun()
-    st.caption(plain(desk.words.stage(view.progress)))
+    st.caption(plain(desk.words.progress(view.progress)))
 
 
 def _ask(desk: Session, conversation: Conversation, question: str, scope: Scope) -> None:
@@ -225,7 +225,7 @@ def _turn(desk: Session, conversation: Conversation, turn: Turn) -> None:
             st.markdown(plain(turn.text))
         match turn.state:
             case TurnState.FAILED if turn.failure:
-                st.error(plain(words.notice(turn.failure)))
+                st.error(plain(words.message(turn.failure)))
             case TurnState.STOPPED:
                 st.caption(words("ask.stopped"))
             case TurnState.REMOVED:
@@ -245,7 +245,7 @@ def _live(desk: Session, conversation: Conversation) -> None:
     if view.text:
         st.markdown(plain(view.text))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(desk.words.stage(view.progress)))
+        st.caption(plain(desk.words.progress(view.progress)))
         st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.cancel)
 
 
@@ -259,6 +259,8 @@ def _answer(desk: Session, number: int, answer: Answer) -> None:
             st.code(answer.text, language=None, wrap_lines=True)
     for sentence in answer.unsupported:
         st.caption("⚠ " + plain(words("ask.unsupported", sentence=sentence)))
+    if answer.truncated:
+        st.caption("⚠ " + words("ask.truncated"))
     notes = {Repair.TRANSLATED: "ask.translated", Repair.REWRITTEN: "ask.rewritten"}
     if answer.repaired in notes:
         st.caption(words(notes[answer.repaired]))

@@ -16,7 +16,7 @@ from assistant.streams import Step
 from assistant.types import Citation, Document
 from ingest.rendering import DRAWN, draw_page
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
@@ -91,8 +91,8 @@ def running(words: Words, job: Job[Any]) -> None:
         st.rerun()
     now = view.progress
     share = now.done / now.total if now.total and now.name is not Step.WAITING else 0.0
-    st.progress(min(1.0, share), plain(words.stage(now)))
-    st.button(words("report.stop"), on_click=job.cancel, icon=":material/stop:")
+    st.progress(min(1.0, share), plain(words.progress(now)))
+    st.button(words("reports.stop"), on_click=job.cancel, icon=":material/stop:")
     if view.text:
         st.markdown(plain(view.text))
 
@@ -146,7 +146,7 @@ def _translation(
         running(words, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(words.notice(job.view.error.notice)))
+        st.error(plain(words.error(job.view.error)))
     if job is not None and job.view.result:
         st.markdown(f"= “{plain(job.view.result)}”")
         return
@@ -188,7 +188,7 @@ def _page(desk: Session, citation: Citation, document: Document, *, key: str) ->
     try:
         st.image(page_picture(str(file), number, marked), alt=alt, width="stretch")
     except UnreadableDocument as error:
-        st.error(plain(words.notice(error.notice)))
+        st.error(plain(words.error(error)))
 
 
 def _turning(icon: str, help_: str, possible: bool, turn: Any, by: int, key: str) -> None:

@@ -17,11 +17,10 @@ from ingest.sandbox import MAX_FILE_BYTES
 from ui.page.evidence import plain, source
 from ui.page.reports import choose
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 REFRESH_S: Final = 1.0
 TITLE_WIDTH: Final = 320  # pixels
-READY_WIDTH: Final = 130
 READY_S: Final = 20.0  # for which it is not looked up again how much of a document was read
 # Streamlit writes in its upload field in English: ours stands in its place.
 FIELD_STYLE: Final = """<style>
@@ -30,11 +29,6 @@ FIELD_STYLE: Final = """<style>
 [data-testid=stFileUploaderDropzone] p::after {font-size: 1rem; content: %s}
 [data-testid=stFileUploaderDropzoneInstructions] span::after {font-size: 0.875rem; content: %s}
 </style>"""
-STEPS: Final = {
-    Step.WAITING: "library.queued",
-    Step.EXTRACTING: "library.file_reading",
-    Step.EMBEDDING: "library.file_reading",
-}
 
 
 def show(desk: Session) -> None:
@@ -98,16 +92,14 @@ def _on_the_way(desk: Session) -> None:
     for document, prefill in prefilling.items():
         now = prefill.view.progress
         share = now.done / max(1, now.total) if now.name is Step.READING else 0.0
-        st.progress(share, plain(f"{titles.get(document, document)}: {words.stage(now)}"))
+        st.progress(share, plain(f"{titles.get(document, document)}: {words.progress(now)}"))
 
 
 def _step(words: Words, now: Progress) -> str:
     if not now.total:
-        return words(STEPS[now.name])
+        return words("library.queued" if now.name is Step.WAITING else "library.reading")
     text = words("library.embedding", done=now.done, total=now.total)
-    if not now.seconds_left:
-        return text
-    return f"{text} · {words('stage.left', time=words.duration(now.seconds_left))}"
+    return f"{text} · {words.left(now.seconds_left)}" if now.seconds_left else text
 
 
 def _outcomes(desk: Session) -> None:
@@ -125,34 +117,28 @@ def _outcomes(desk: Session) -> None:
             )
     prefilling = desk.workspace.prefilling.jobs
     for failure in (*jobs.failures.values(), *prefilling.failures.values()):
-        st.error(plain(words.notice(failure.notice)))
+        st.error(plain(words.error(failure)))
 
 
 def _outcome(words: Words, outcome: Outcome) -> None:
     document = outcome.document
     if outcome.failure:
-        st.error(plain(words.notice(outcome.failure)))
+        st.error(plain(words.message(outcome.failure)))
     elif document and outcome.status is Status.ADDED:
-        text = words(
-            "library.added",
-            title=document.title,
-            pages=document.page_count,
-            words=document.word_count,
-            language=native(document.language),
-        )
+        text = words.added(outcome)
         notes = "".join(
-            f"  \n{plain(words('library.note', note=words.notice(n)))}" for n in document.notes
+            f"  \n{plain(words('library.note', note=words.message(n)))}" for n in document.notes
         )
         st.success(plain(text) + notes)
     elif document:
-        st.info(plain(words(f"library.{outcome.status}", title=document.title)))
+        st.info(plain(words.added(outcome)))
 
 
 def _documents(desk: Session, documents: Sequence[Document]) -> None:
     words = desk.words
     wanted = st.text_input(words("library.search"), icon=":material/search:").casefold()
     listed = [document for document in documents if wanted in document.title.casefold()]
-    st.caption(words("library.count", count=len(listed)))
+    st.caption(words("count.documents", count=len(listed)))
     if not listed:
         st.caption(words("library.nothing"))
         return
@@ -166,7 +152,6 @@ def _documents(desk: Session, documents: Sequence[Document]) -> None:
 def _table(desk: Session, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
     words = desk.words
-    ready = words("library.ready")
     model = desk.workspace.model.name
     read = [_read_so_far(desk.workspace, model, document.id) for document in documents]
     rows = [
@@ -177,29 +162,31 @@ def _table(desk: Session, documents: Sequence[Document]) -> Document | None:
             words("library.words"): document.word_count,
             words("library.tokens"): so_far.tokens if so_far else None,
             words("library.on"): words.date(document.added_at),
-            ready: round(100 * so_far.share) if so_far else None,
+            words("library.state"): _state(words, so_far),
         }
         for document, so_far in zip(documents, read, strict=True)
     ]
-    share = st.column_config.ProgressColumn(
-        ready,
-        width=READY_WIDTH,
-        help=words("library.ready_help"),
-        format="%d %%",
-        min_value=0,
-        max_value=100,
-    )
-    title = st.column_config.TextColumn(words("library.title"), width=TITLE_WIDTH)
+    columns = {
+        words("library.title"): st.column_config.TextColumn(width=TITLE_WIDTH),
+        words("library.state"): st.column_config.TextColumn(help=words("library.state_help")),
+    }
     event: Any = st.dataframe(
         rows,
         hide_index=True,
-        column_config={ready: share, words("library.title"): title},
+        column_config=columns,
         on_select="rerun",
         selection_mode="single-row",
         key="documents-" + "-".join(document.short_id for document in documents),
     )
     marked = event.selection.rows if event else []
     return documents[marked[0]] if marked and marked[0] < len(documents) else None
+
+
+def _state(words: Words, read: PrefillState | None) -> str:
+    """Return that a document can be asked about, and how much of it the model has pre-read."""
+    if read is None or not read.share:
+        return words("library.ready")
+    return words("library.ready_read", share=words.percent(read.share))
 
 
 @st.cache_data(ttl=READY_S, show_spinner=False)
@@ -217,7 +204,7 @@ def _document(desk: Session, document: Document) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(document.title)}**")
         for note in document.notes:
-            st.caption(plain(words("library.note", note=words.notice(note))))
+            st.caption(plain(words("library.note", note=words.message(note))))
         with st.container(horizontal=True):
             st.button(
                 words("library.ask_about"), type="primary", on_click=_ask_about, args=(document,)

@@ -5,8 +5,10 @@ from typing import Final
 
 import streamlit as st
 
+from assistant.backends.llama.opening import throughput_of
 from assistant.errors import QuipuError
 from assistant.models.catalogue import ModelEntry, ModelRole
+from assistant.models.choosing import chosen_model, installed_models, prefer, preferred
 from assistant.models.hardware import (
     Machine,
     can_chat,
@@ -16,14 +18,11 @@ from assistant.models.hardware import (
 )
 from assistant.models.installed import InstalledModel
 from assistant.settings import Settings
-from assistant.wiring import chosen_model, installed_models, prefer, preferred, throughput_of
 from ui.page.evidence import AnswerPart, bar, plain
 from ui.page.session import STARTERS, download, shared_downloads, shared_workspace
-from ui.page.words import Words, native
-from ui.telling import reading_of_pages
+from ui.words import Words, native
 
 REFRESH_S: Final = 1.0
-GB: Final = 1e9
 
 
 @st.cache_resource(show_spinner=False)
@@ -47,11 +46,11 @@ def show(settings: Settings, words: Words) -> None:
     machine, shelf = measure(), installed_models(settings)
     installed = shelf.installed()
     st.caption(
-        f"{plain(machine.processor)} · {words('models.cores', cores=machine.cores)} · "
+        f"{plain(machine.processor)} · {words('count.cores', count=machine.cores)} · "
         + words(
             "models.memory",
-            free=round(machine.free_bytes / GB, 1),
-            total=round(machine.memory_bytes / GB, 1),
+            free=words.size(machine.free_bytes),
+            total=words.size(machine.memory_bytes),
         )
     )
     _downloads(words)
@@ -71,7 +70,7 @@ def welcome(settings: Settings, words: Words) -> None:
     missing = [name for name in STARTERS if name not in installed]
     size = sum(shelf.catalogue[name].size_bytes for name in missing)
     st.subheader(words("models.welcome_title"), anchor=False)
-    st.write(words("models.welcome", gb=round(size / GB, 1)))
+    st.write(words("models.welcome", size=words.size(size)))
     if not shared_downloads().running and st.button(words("models.get_starter"), type="primary"):
         for name in missing:
             download(settings, name)
@@ -89,7 +88,7 @@ def _used(settings: Settings, machine: Machine) -> str | None:
 def _downloads(words: Words) -> None:
     downloads = shared_downloads()
     for failure in downloads.failures.values():
-        st.error(plain(words.notice(failure.notice)))
+        st.error(plain(words.error(failure)))
     for name in downloads.results:
         st.success(plain(words("models.got", name=name)))
     if downloads.running:
@@ -104,10 +103,10 @@ def _live(words: Words) -> None:
         st.rerun()
     for name, job in running.items():
         now = job.view.progress
-        done, total = now.done / GB, now.total / GB
-        text = words("models.getting", name=name, done=done, total=total)
+        done, total = now.done, now.total
+        text = words("models.getting", name=name, done=words.size(done), total=words.size(total))
         if now.seconds_left:
-            text += " · " + words("stage.left", time=words.duration(now.seconds_left))
+            text += f" · {words.left(now.seconds_left)}"
         st.progress(min(1.0, done / total) if total else 0.0, plain(text))
 
 
@@ -123,7 +122,7 @@ def _model(
     with st.container(border=True):
         mark = f" · {words('models.in_use')}" if in_use else ""
         role = words(f"models.{entry.role}")
-        size = words("models.size", gb=entry.installed_bytes / GB)
+        size = words.size(entry.installed_bytes)
         st.markdown(f"**{plain(model.name)}** · {role} · {size}{mark}")
         if entry.role is not ModelRole.CHAT:
             return
@@ -162,7 +161,7 @@ def _memory(words: Words, entry: ModelEntry, machine: Machine, window: int) -> s
         "free": (free, "green"),
     }
     parts = [
-        AnswerPart(f"{words(f'models.{name}')} {words('models.size', gb=size / GB)}", size, colour)
+        AnswerPart(f"{words(f'models.{name}')} {words.size(size)}", size, colour)
         for name, (size, colour) in sizes.items()
     ]
     return bar(parts, machine.memory_bytes)
@@ -173,14 +172,7 @@ def _speed(settings: Settings, words: Words, model: InstalledModel) -> None:
     if throughput is None:
         st.caption(words("models.no_speed"))
         return
-    st.caption(
-        words(
-            "models.speed",
-            read=round(1 / throughput.prefill_s),
-            write=1 / throughput.decode_s,
-            time=words.duration(reading_of_pages(throughput)),
-        )
-    )
+    st.caption(words.speed(throughput))
 
 
 def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) -> None:
@@ -189,7 +181,7 @@ def _available(entries: Sequence[ModelEntry], settings: Settings, words: Words) 
 
     def described(name: str) -> str:
         entry = names[name]
-        size = words("models.size", gb=entry.size_bytes / GB)
+        size = words.size(entry.size_bytes)
         return f"{name} · {words(f'models.{entry.role}')} · {size}"
 
     name = st.selectbox(words("models.choose"), list(names), format_func=described)

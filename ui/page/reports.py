@@ -23,7 +23,7 @@ from ui.page.evidence import (
     shorten,
 )
 from ui.page.session import Session
-from ui.page.words import Words, native
+from ui.words import Words, native
 
 NAME_CHARS: Final = 80
 TITLE_CHARS: Final = 34
@@ -36,7 +36,7 @@ def show(session: Session, kind: ReportKind[Any]) -> None:
     words = session.words
     documents = {each.id: each for each in session.workspace.library.documents()}
     if len(documents) < len(kind.document_fields):
-        st.info(words(f"{kind.name}.too_few" if documents else "notices.EmptyLibrary"))
+        st.info(words(f"{kind.name}.too_few" if documents else "errors.EmptyLibrary"))
         return
     wanted = _choice(session, kind, documents)
     report = _opened(session, kind, documents, wanted)
@@ -63,7 +63,7 @@ def _choice(
     words = session.words
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = _documents(words, kind, documents)
-        language = language_choice(words, words("report.language"), key=f"language-{kind.name}")
+        language = language_choice(words, words("reports.language"), key=f"language-{kind.name}")
         options = {each.name: _option(words, kind, each) for each in kind.options}
         spec = kind.spec(chosen, language, **options)
         if st.button(words(f"{kind.name}.start"), type="primary"):
@@ -189,7 +189,7 @@ def _list(
 ) -> None:
     with st.sidebar:
         if specs:
-            st.caption(words("report.earlier"))
+            st.caption(words("reports.saved"))
         for number, spec in enumerate(specs):
             st.button(
                 plain(shorten(_name(words, kind, documents, spec), NAME_CHARS)),
@@ -226,9 +226,9 @@ def _open(kind: str, spec: ReportSpec | None) -> None:
 def _end(words: Words, view: View[Any]) -> None:
     """Draw why a report was not written, and the text that was written of it."""
     if view.error:
-        st.error(plain(words.notice(view.error.notice)))
+        st.error(plain(words.error(view.error)))
     elif view.cancelled:
-        st.info(words("report.stopped"))
+        st.info(words("reports.stopped"))
     if view.result is None:
         st.markdown(plain(view.text))
 
@@ -244,13 +244,13 @@ def _draw(words: Words, kind: ReportKind[Any], report: Any) -> None:
     name = "-".join([kind.name, *(d.short_id for d in kind.documents(report)), spec.language])
     with st.container(horizontal=True):
         st.download_button(
-            words("report.markdown"),
+            words("reports.markdown"),
             report_markdown(kind, report, words),
             f"{name}.md",
             on_click="ignore",
         )
         st.download_button(
-            words("report.docx"),
+            words("reports.docx"),
             report_docx(kind, report, words),
             f"{name}.docx",
             DOCX,
@@ -291,8 +291,8 @@ def _coverage(words: Words, kind: ReportKind[Any], report: Any) -> None:
     left_out = [page for _, page in plan.pages_left_out]
     pages = sum(document.page_count for document in kind.documents(report))
     if kind.title(report):  # it is restricted to something
-        st.caption(words("report.focused", read=len(read), pages=pages, numbers=ranges(read)))
+        st.caption(words("reports.focused", read=len(read), pages=pages, numbers=ranges(read)))
     else:
-        st.caption(words("report.coverage", read=len(read), pages=pages))
+        st.caption(words("reports.coverage", read=len(read), pages=pages))
     if left_out:
-        st.caption(words("report.lists", pages=ranges(left_out)))
+        st.caption(words("reports.lists", pages=ranges(left_out)))

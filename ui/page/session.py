@@ -8,14 +8,15 @@ import streamlit as st
 
 from assistant.jobs import Jobs
 from assistant.languages.detection import identify_document
+from assistant.models.choosing import installed_models
 from assistant.models.installed import InstalledModel
 from assistant.models.progress import PullProgress
 from assistant.settings import Settings
 from assistant.streams import Events, IsCancelled, Progress, Step, Stream, with_progress
-from assistant.wiring import installed_models, open_workspace
+from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
-from ui.page.words import Words
 from ui.uploads import Uploads
+from ui.words import Words
 
 SAMPLES = Path(__file__).parents[2] / "sample_docs"
 STARTERS = ("starter", "multilingual-e5-small")

@@ -17,7 +17,7 @@ from assistant.backends.base import PrefillReport
 from assistant.backends.llama.cells import Cells, Kind, State, build, head_of, parse
 from assistant.backends.llama.tuning import Tuning
 from assistant.backends.llama.weights import Tokens, Weights
-from assistant.errors import Cancelled, ContextOverflow, UnusableModel
+from assistant.errors import Cancelled, ContextOverflow, Reason, UnusableModel
 from assistant.streams import IsCancelled, never
 
 REPEAT_PENALTY: Final = 1.05  # small models loop under plain greedy decoding
@@ -70,8 +70,7 @@ class Context:
         params.abort_callback = abort
         self._handle = lc.llama_init_from_model(weights.handle, params)
         if not self._handle:
-            reason = f"no memory for a window of {window_tokens} tokens"
-            raise UnusableModel(weights.path, reason)
+            raise UnusableModel(name=weights.path.name, reason=Reason.NO_MEMORY)
         self._memory = lc.llama_get_memory(self._handle)
         self._samplers = [
             _greedy_sampler(weights.vocabulary_size)
@@ -133,7 +132,7 @@ class Context:
             state = build(cells, head)
             if not lc.llama_state_seq_set_data(self._handle, _pointer(state), len(state), SPARE):
                 self._cut(0)
-                raise ContextOverflow(len(names), self.window_tokens)
+                raise ContextOverflow(needed_tokens=len(names), window_tokens=self.window_tokens)
             lc.llama_memory_seq_cp(self._memory, SPARE, READING, -1, -1)
             lc.llama_memory_seq_rm(self._memory, SPARE, -1, -1)
             last = max(last, int(cells.positions.max()))
@@ -242,7 +241,9 @@ class Context:
             self._cut(len(self._cells))
             if status == ABORTED:
                 raise Cancelled
-            raise ContextOverflow(len(self._cells) + len(tokens), self.window_tokens)
+            raise ContextOverflow(
+                needed_tokens=len(self._cells) + len(tokens), window_tokens=self.window_tokens
+            )
         self._cells += tokens
 
     def _cut(self, cells: int) -> int:

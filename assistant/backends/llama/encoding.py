@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from assistant.backends.base import Prefix, Prompt
 from assistant.backends.llama.templates import PromptPiece, render, render_plain
 from assistant.backends.llama.weights import Tokens, Weights
-from assistant.errors import UnusableModel
+from assistant.errors import Reason, UnusableModel
 from assistant.types import Message, Role
 
 Span: TypeAlias = tuple[int, int]  # [start, end)
@@ -104,7 +104,7 @@ class Encoder:
         try:
             return render(weights.template, messages, bos=bos, eos=eos)
         except ValueError as error:
-            raise UnusableModel(weights.path, str(error)) from error
+            raise UnusableModel(name=weights.path.name, reason=Reason.BAD_TEMPLATE) from error
 
     def _with_bos(self, tokens: Tokens) -> Tokens:
         bos = self._weights.bos

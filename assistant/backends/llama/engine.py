@@ -183,7 +183,7 @@ class LlamaEngine:
         needed = _seen(prefixes) + len(prompt) + limit_tokens
         longest = max([needed, *(len(prefix.tokens) for prefix in prefixes)])
         if longest > self._window:
-            raise ContextOverflow(longest, self._window)
+            raise ContextOverflow(needed_tokens=longest, window_tokens=self._window)
         return longest
 
     def _open(self, needed_tokens: int, cancelled: IsCancelled) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import llama_cpp as lc
 
-from assistant.errors import UnusableModel
+from assistant.errors import Reason, UnusableModel
 from assistant.models.catalogue import parameter_count
 from assistant.models.installed import GgufFacts
 
@@ -184,10 +184,10 @@ def _template(model: Any) -> str:
 
 def _load(path: Path, params: Any) -> Any:
     if not path.is_file():
-        raise UnusableModel(path, "the file is not there any more")
+        raise UnusableModel(name=path.name, reason=Reason.NOT_FOUND)
     model = lc.llama_model_load_from_file(str(path).encode(), params)
     if not model:
-        raise UnusableModel(path, "llama.cpp cannot read it: it may be damaged or too new")
+        raise UnusableModel(name=path.name, reason=Reason.NOT_LOADED)
     return model
 
 

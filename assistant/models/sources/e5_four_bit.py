@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from assistant.errors import UnusableModel
+from assistant.errors import Reason, UnusableModel
 
 FLOAT32, Q4_0 = 0, 1
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # ggml's Q4_0: 32 weights
@@ -124,7 +124,7 @@ def expand_e5(source: Path, folder: Path) -> None:
     """
     with source.open("rb") as file:
         if file.read(4) != b"E5S1":
-            raise UnusableModel(source, "not a 4-bit E5 file")
+            raise UnusableModel(name=source.name, reason=Reason.INVALID)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             shape, vocabulary, tensors = read_header(data)
             weights = {hf_name(t.name): shaped(dequantised(data, t), t, shape) for t in tensors}

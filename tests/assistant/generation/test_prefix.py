@@ -194,7 +194,7 @@ def test_what_cannot_be_kept_is_said(library: Library) -> None:
         ) -> bool:
             return False
 
-    with pytest.raises(NotKept, match="room"):
+    with pytest.raises(NotKept, match="disk space"):
         list(Prefixes(Full(""), library).prefill(add(library, BOOK), never))
 
 

@@ -28,7 +28,7 @@ from assistant.retrieval.rewriting import stands_alone
 from assistant.types import Chunk, DocumentText, Page, Query
 from ingest.chunking import chunk
 from ingest.cleaning import clean_text
-from ui.page.words import native
+from ui.words import native
 
 FOLLOW_UPS = {
     "de": ("Und wie breit ist die Brücke?", "Wann wurde sie über den Fluss gebaut?"),

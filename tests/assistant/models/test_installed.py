@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from assistant.errors import ModelNotInstalled, UnknownModel, UnusableModel
+from assistant.errors import ModelNotInstalled, Reason, UnknownModel, UnusableModel
 from assistant.models.catalogue import LocalFile, ModelEntry, ModelRole, load_catalogue
 from assistant.models.installed import GgufFacts, InstalledModels
+from tests.refusals import refused
 
 from .fakes import entry
 
@@ -59,7 +60,7 @@ def test_an_unknown_name_and_a_missing_model_are_told_apart(shelf: InstalledMode
         shelf.find("huge")
     with pytest.raises(UnknownModel):
         shelf.find("../origin")
-    with pytest.raises(ModelNotInstalled, match="quipu models pull tiny"):
+    with refused(ModelNotInstalled(name="tiny")):
         shelf.find("tiny")
     with pytest.raises(UnknownModel, match="huge"):
         shelf.pull("huge")
@@ -177,14 +178,14 @@ def test_a_file_that_is_not_gguf_is_refused(
 ) -> None:
     path = tmp_path / "other.gguf"
     path.write_bytes(content)
-    with pytest.raises(UnusableModel, match="not a GGUF file"):
+    with refused(UnusableModel(name="other.gguf", reason=Reason.NOT_GGUF)):
         shelf.import_file(path, describe)
 
 
 def test_a_missing_file_and_an_embedder_are_refused(shelf: InstalledModels, origin: Path) -> None:
-    with pytest.raises(UnusableModel, match="there is no such file"):
+    with refused(UnusableModel(name="none.gguf", reason=Reason.NOT_FOUND)):
         shelf.import_file(origin.with_name("none.gguf"), describe)
-    with pytest.raises(UnusableModel, match="a bert file cannot chat"):
+    with refused(UnusableModel(name=origin.name, reason=Reason.CANNOT_CHAT)):
         shelf.import_file(origin, describe_bert)
 
 

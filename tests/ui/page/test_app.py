@@ -22,7 +22,7 @@ from assistant.workspace import Prefilling, Workspace
 from tests.ui.workspaces import fake_workspace, with_report
 from ui.page.app import views
 from ui.page.evidence import plain
-from ui.page.words import texts
+from ui.words.words import texts
 
 QUESTION = "¿Cuánta lluvia recibió el valle?"
 REPLY = "El valle recibió 812 milímetros de lluvia en 1998. [1]"
@@ -51,7 +51,7 @@ def script() -> None:
         if os.environ["QUIPU_TEST_KIND"].startswith("none"):
             from assistant.errors import ModelNotInstalled
 
-            raise ModelNotInstalled("starter")
+            raise ModelNotInstalled(name="starter")
         made: Workspace = shared(os.environ["QUIPU_TEST_KIND"])
         return made
 
@@ -105,7 +105,7 @@ def test_without_models_the_page_offers_to_fetch_them(
     assert not page.exception
     assert [heading.value for heading in page.subheader] == ["Welcome to Quipu"]
     assert "1.2 GB" in page.main.markdown[0].value
-    assert any(button.label == "Get the starter models" for button in page.button)
+    assert any(button.label == "Download the starter models" for button in page.button)
 
 
 def test_an_empty_library_says_what_to_do_first(
@@ -123,7 +123,7 @@ def test_the_sample_documents_come_in_with_one_click(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUIPU_TEST_KIND", f"empty {os.environ['QUIPU_TEST_FOLDER']}")
-    click(page.run(), "Try it with the sample documents")
+    click(page.run(), "Try the sample documents")
     until(page, lambda p: any(c.value == "5 documents" for c in p.caption))
 
 
@@ -140,7 +140,7 @@ def test_a_question_is_answered_with_its_source_beside_it(page: AppTest) -> None
     assert f"“{plain(quote)}”" in shown
     assert any(f":yellow-background[{plain(quote)}]" in part for part in shown)
     captions = [caption.value for caption in page.caption]
-    assert "the whole text · it is short enough" in captions
+    assert "Read: the whole text · the text is short enough" in captions
     assert plain("Read: Water in the valley, p. 1") in captions
 
 
@@ -165,7 +165,7 @@ def test_a_conversation_is_renamed_removed_and_begun_anew(page: AppTest) -> None
     click(page, "New conversation")
     assert said(page) == []
     click(page, "Rain")
-    click(page, "Remove this conversation")
+    click(page, "Delete this conversation")
     assert said(page) == []
     assert not any(button.label == "Rain" for button in page.button)
 
@@ -186,7 +186,7 @@ def test_the_documents_asked_of_and_the_language_are_chosen(page: AppTest, tmp_p
     answer_in = next(box for box in page.selectbox if box.label == "Answer in")
     assert {"English", "Nederlands", "Polski", "ไทย"} < set(answer_in.options)
     answer_in.set_value("fr")
-    next(field for field in page.text_input if field.label == "Only these pages").set_value("1–3")
+    next(field for field in page.text_input if field.label == "Pages").set_value("1–3")
     ask(page.run())
     opened = page.session_state["conversation"]
     (turn,) = fake_workspace(tmp_path / "home").conversations.turns(opened)
@@ -199,7 +199,7 @@ def test_a_failed_answer_is_told_in_the_reader_s_language(
 ) -> None:
     def work(_: IsCancelled) -> Events[Answer]:
         yield Progress(Step.LOADING)
-        raise ContextOverflow(9000, 8192)
+        raise ContextOverflow(needed_tokens=9000, window_tokens=8192)
 
     monkeypatch.setattr(Assistant, "ask", lambda *_: Stream(work))
     page.query_params["lang"] = "es"
@@ -216,12 +216,12 @@ def test_an_upload_enters_the_library_and_is_reported(page: AppTest, tmp_path: P
     view(page, "library")
     page.file_uploader[0].upload("new.txt", b"The bridge was built in 1931.", "text/plain").run()
     until(page, lambda p: bool(p.success))
-    assert [s.value for s in page.success] == [plain("new: 1 pages, 6 words, English")]
+    assert [s.value for s in page.success] == [plain("Added “new”: 1 page, 6 words, English")]
     titles = {d.title for d in fake_workspace(tmp_path / "home").library.documents()}
     assert titles == {"new", "Water in the valley"}
     page.file_uploader[0].upload("new.txt", b"The bridge was built in 1931.", "text/plain").run()
     until(page, lambda p: bool(p.info))
-    assert [info.value for info in page.info] == [plain("new is already here")]
+    assert [info.value for info in page.info] == [plain("“new” is already in the library")]
 
 
 def test_an_unreadable_upload_is_told_in_one_sentence(page: AppTest) -> None:
@@ -247,7 +247,7 @@ def test_prefilling_is_drawn_with_its_progress_and_its_failure(
     def prefill(_: Assistant, document: str) -> Stream[None]:
         def work(cancelled: IsCancelled) -> Events[None]:
             if document == "c":
-                raise NotKept("Bad book")
+                raise NotKept(title="Bad book")
             yield Progress(Step.READING, 1, 4, "3–5", 61.0)
             while not cancelled():
                 time.sleep(0.01)
@@ -266,11 +266,11 @@ def test_prefilling_is_drawn_with_its_progress_and_its_failure(
     view(page, "library")
     until(page, lambda p: len(p.get("progress")) == 2 and "3–5" in p.get("progress")[0].proto.text)
     assert not page.exception
-    assert page.error[0].value.startswith(plain("There is no room on the disk"))
+    assert page.error[0].value.startswith(plain("There is not enough disk space"))
     drawn = [bar.proto for bar in page.get("progress")]
     assert [(bar.value, bar.text) for bar in drawn] == [
-        (25, plain("a: reading: 1 of 4 tokens … pages 3–5 · 1 min 1 s left")),
-        (0, plain("b: waiting: 0 before you …")),
+        (25, plain("a: Reading, 25% … · pages 3–5 · 1 min 1 sec left")),
+        (0, plain("b: Waiting …")),
     ]
 
 
@@ -281,7 +281,7 @@ def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest)
     view(page, "summary")
     next(field for field in page.text_input if field.label == "Focus").set_value("wells")
     click(page, "Summarise")
-    told = "Passages on 1 of 1 pages were read, those that a search for it found: 1"
+    told = "Pages read, found by a search for this focus: 1 of 1 (1)."
     until(page, lambda p: any(c.value == told for c in p.caption))
     assert [heading.value for heading in page.subheader] == [plain("Water in the valley: wells")]
     click(page, "p. 1")
@@ -289,7 +289,7 @@ def test_a_document_is_summarised_kept_and_says_how_much_was_read(page: AppTest)
     again = view(AppTest.from_function(script, default_timeout=30), "summary")
     assert any(c.value == told for c in again.caption)
     click(again, "Summarise")
-    until(again, lambda p: any(c.value == "1 of 1 pages were read." for c in p.caption))
+    until(again, lambda p: any(c.value == "Pages read: 1 of 1." for c in p.caption))
     assert any("medium, wells" in button.label for button in again.button)
 
 
@@ -314,7 +314,7 @@ def test_what_is_being_written_is_seen_and_stopped_after_a_reload(
     workspace = fake_workspace(Path(os.environ["QUIPU_TEST_FOLDER"]) / "home")
     workspace.remove(workspace.library.document(document))  # by somebody else
     assert not view(again, "summary").exception
-    assert [info.value for info in again.info] == [texts("en")["notices.EmptyLibrary"]]
+    assert [info.value for info in again.info] == [texts("en")["errors.EmptyLibrary"]]
 
 
 def test_two_documents_are_compared(page: AppTest) -> None:
@@ -323,7 +323,7 @@ def test_two_documents_are_compared(page: AppTest) -> None:
     until(page, lambda p: bool(p.success))
     view(page, "comparison")
     next(button for button in page.button if button.label == "Compare").click().run()
-    until(page, lambda p: any("agree" in m.value for m in p.markdown))
+    until(page, lambda p: any("Points in common" in m.value for m in p.markdown))
     assert not page.exception
     again = view(AppTest.from_function(script, default_timeout=30), "comparison")
     assert any("Only in" in part.value for part in again.markdown)
@@ -333,7 +333,7 @@ def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
     view(page, "models")
     assert not page.exception
     (offered,) = [box for box in page.selectbox if box.label == "Model"]
-    assert any(option.startswith("llama-3.1-8b · answers · 4.9 GB") for option in offered.options)
+    assert "llama-3.1-8b · chat model · 4.9 GB" in offered.options
 
 
 # language and safety
@@ -341,7 +341,7 @@ def test_the_models_that_can_be_had_are_offered(page: AppTest) -> None:
 
 @pytest.mark.parametrize(
     ("code", "ask_"),
-    [("es", "Preguntar"), ("fr", "Interroger"), ("de", "Fragen"), ("pt", "Perguntar")],
+    [("es", "Preguntar"), ("fr", "Questions"), ("de", "Fragen"), ("pt", "Perguntar")],
 )
 def test_every_view_is_drawn_in_every_language(page: AppTest, code: str, ask_: str) -> None:
     page.query_params["lang"] = code
@@ -362,7 +362,7 @@ def test_a_page_with_a_password_shows_nothing_before_it(
     assert not page.chat_input
     page.text_input[0].set_value("wrong")
     page.button[0].click().run()
-    assert [error.value for error in page.error] == ["This is not the password."]
+    assert [error.value for error in page.error] == ["This password is not correct."]
     assert not page.chat_input
     page.text_input[0].set_value("llamas-and-knots")
     page.button[0].click().run()

@@ -189,7 +189,7 @@ def test_another_model_stops_what_is_being_answered(
             field.send_keys("Tell me everything about the valley.", "\ue007")
             until(lambda: "Stop" in text(driver))
         press(driver, "Models")
-        press(driver, "Use it")
+        press(driver, "Use this model")
         until(lambda: "answers from now on" in text(driver))
         database = Database(home)
         last = "SELECT state FROM turns ORDER BY rowid DESC LIMIT 1"

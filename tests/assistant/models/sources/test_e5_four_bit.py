@@ -9,11 +9,12 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from assistant.errors import UnusableModel
+from assistant.errors import Reason, UnusableModel
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.models.sources.e5_four_bit import expand_e5
 from assistant.settings import Settings
+from tests.refusals import refused
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a", "b", "▁ab", "～", "fi"]
 SCORES = [0.0, 0.0, 0.0, 0.0, -3.0, -2.0, -2.0, -1.0, -4.0, -4.0]
@@ -121,7 +122,7 @@ def test_the_tokenizer_normalises_as_the_model_was_trained(
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"GGUF")
-    with pytest.raises(UnusableModel, match="not a 4-bit E5 file"):
+    with refused(UnusableModel(name="other", reason=Reason.INVALID)):
         expand_e5(tmp_path / "other", tmp_path / "out")
 
 

@@ -1,0 +1,1 @@
+"""The commands, a module for each noun. They ask the library or the assistant, and print."""
