@@ -47,14 +47,14 @@ def show(open_: Callable[[Settings], Workspace], settings: Settings) -> None:
             return models.show(chosen, words)
         workspace = open_(chosen)
         folder = str(workspace.library.folder)
-        desk = Session(workspace, shared_uploads(workspace, folder), words)
+        session = Session(workspace, shared_uploads(workspace, folder), words)
         match view:
             case "ask":
-                ask.show(desk)
+                ask.show(session)
             case "library":
-                library.show(desk)
+                library.show(session)
             case _:
-                reports.show(desk, kinds()[view])
+                reports.show(session, kinds()[view])
     except ModelNotInstalled:
         models.welcome(chosen, words)
     except QuipuError as error:

@@ -1,4 +1,4 @@
-"""The view that asks: a conversation beside the page that its last source stands on."""
+"""The view that asks: a conversation aside the page that its last source stands on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,47 +33,47 @@ class Scope:
     filters: Filters
 
 
-def show(desk: Session) -> None:
-    """Draw the conversation, the page beside it and the place to ask."""
-    documents = desk.workspace.library.documents()
+def show(session: Session) -> None:
+    """Draw the conversation, the page aside it and the place to ask."""
+    documents = session.workspace.library.documents()
     if not documents:
-        return _empty(desk)
-    conversation = _conversation(desk)
-    turns = desk.workspace.conversations.turns(conversation.id)
-    talk, beside = st.columns(2, gap="large") if turns else (st.container(), st.container())
+        return _empty(session)
+    conversation = _conversation(session)
+    turns = session.workspace.conversations.turns(conversation.id)
+    talk, aside = st.columns(2, gap="large") if turns else (st.container(), st.container())
     with talk:
         with st.container(horizontal=True):
-            scope = _scope(desk.words, documents)
+            scope = _scope(session.words, documents)
             if turns:
-                _tools(desk, conversation, turns)
+                _tools(session, conversation, turns)
         with st.container(height=HEIGHT if turns else "content", border=False, autoscroll=True):
             for turn in turns:
-                _turn(desk, conversation, turn)
+                _turn(session, conversation, turn)
         if not turns:
-            _start(desk, conversation, scope)
-    with beside:
-        _beside(desk, turns)
+            _start(session, conversation, scope)
+    with aside:
+        _beside(session, turns)
     question = st.chat_input(
-        desk.words("ask.placeholder"),
-        disabled=desk.workspace.conversations.job(conversation.id) is not None,
+        session.words("ask.placeholder"),
+        disabled=session.workspace.conversations.job(conversation.id) is not None,
     )
     if question and question.strip():
-        _ask(desk, conversation, question, scope)
+        _ask(session, conversation, question, scope)
 
 
-def _empty(desk: Session) -> None:
-    words = desk.words
+def _empty(session: Session) -> None:
+    words = session.words
     st.subheader(words("ask.empty_title"), anchor=False)
     st.write(words("ask.empty"))
     with st.container(horizontal=True):
         st.button(words("ask.go_to_library"), type="primary", on_click=_go, args=("library",))
         if samples():
-            st.button(words("ask.try_samples"), on_click=_take_samples, args=(desk,))
+            st.button(words("ask.try_samples"), on_click=_take_samples, args=(session,))
 
 
-def _take_samples(desk: Session) -> None:
+def _take_samples(session: Session) -> None:
     for path in samples():
-        desk.uploads.put(path.name, path.read_bytes())
+        session.uploads.put(path.name, path.read_bytes())
     _go("library")
 
 
@@ -81,9 +81,9 @@ def _go(view: str) -> None:
     st.session_state["view"] = view
 
 
-def _conversation(desk: Session) -> Conversation:
+def _conversation(session: Session) -> Conversation:
     """Draw the list of conversations in the side bar; return the one that is open."""
-    conversations, words = desk.workspace.conversations, desk.words
+    conversations, words = session.workspace.conversations, session.words
     kept = {each.id: each for each in conversations.every()}
     opened = st.session_state.setdefault("conversation", st.query_params.get("c", ""))
     if opened not in kept and opened != getattr(st.session_state.get("begun"), "id", None):
@@ -161,35 +161,35 @@ def _filters(words: Words, documents: Sequence[Document]) -> Filters:
     )
 
 
-def _start(desk: Session, conversation: Conversation, scope: Scope) -> None:
+def _start(session: Session, conversation: Conversation, scope: Scope) -> None:
     """Draw questions to begin with: the document's own where they were suggested."""
-    words = desk.words
+    words = session.words
     st.write(words("ask.start"))
     st.caption(words("ask.examples"))
-    every = [document.id for document in desk.workspace.library.documents()]
+    every = [document.id for document in session.workspace.library.documents()]
     about = next(iter(scope.documents), every[0] if len(every) == 1 else "")
     spec = kinds()["questions"].spec([about], words.code) if about else None
-    suggested = desk.workspace.reports.find(spec) if spec else None
+    suggested = session.workspace.reports.find(spec) if spec else None
     own = suggested.questions if suggested else ()
     examples = own or tuple(words(f"ask.example_{number}") for number in (1, 2, 3))
     for number, example in enumerate(examples):
         if st.button(plain(example), key=f"example-{number}", type="tertiary"):
-            _ask(desk, conversation, example, scope)
+            _ask(session, conversation, example, scope)
     if spec and not own:
-        _suggest(desk, spec)
+        _suggest(session, spec)
 
 
-def _suggest(desk: Session, spec: ReportSpec) -> None:
+def _suggest(session: Session, spec: ReportSpec) -> None:
     """Draw a button that has the model suggest questions, or its progress."""
-    reports = desk.workspace.reports
+    reports = session.workspace.reports
     job = reports.job(spec)
     if job is not None and not job.view.over:
-        _suggesting(desk, job)
+        _suggesting(session, job)
         return
     if job is not None and job.view.error:
-        st.error(plain(desk.words.error(job.view.error)))
+        st.error(plain(session.words.error(job.view.error)))
     st.button(
-        desk.words("ask.suggest"),
+        session.words("ask.suggest"),
         icon=":material/lightbulb:",
         on_click=reports.start,
         args=(spec,),
@@ -197,29 +197,29 @@ def _suggest(desk: Session, spec: ReportSpec) -> None:
 
 
 @st.fragment(run_every=REFRESH_S)
-def _suggesting(desk: Session, job: Job[Any]) -> None:
+def _suggesting(session: Session, job: Job[Any]) -> None:
     """Draw the progress of the suggestions; only this part of the page is drawn again."""
     view = job.view
     if view.over:
         st.rerun()
-    st.caption(plain(desk.words.progress(view.progress)))
+    st.caption(plain(session.words.progress(view.progress)))
 
 
-def _ask(desk: Session, conversation: Conversation, question: str, scope: Scope) -> None:
+def _ask(session: Session, conversation: Conversation, question: str, scope: Scope) -> None:
     query = Query(question, scope.language, scope.documents, scope.filters)
-    desk.workspace.conversations.ask(conversation, query)
+    session.workspace.conversations.ask(conversation, query)
     st.session_state.pop("shown", None)
     st.rerun()
 
 
-def _turn(desk: Session, conversation: Conversation, turn: Turn) -> None:
+def _turn(session: Session, conversation: Conversation, turn: Turn) -> None:
     """Draw a question and what came of it."""
-    words = desk.words
+    words = session.words
     with st.chat_message("user"):
         st.markdown(plain(turn.question))
     with st.chat_message("assistant"):
         if turn.state is TurnState.RUNNING:
-            _live(desk, conversation)
+            _live(session, conversation)
             return
         if turn.text:
             st.markdown(plain(turn.text))
@@ -231,13 +231,13 @@ def _turn(desk: Session, conversation: Conversation, turn: Turn) -> None:
             case TurnState.REMOVED:
                 st.caption(words("ask.removed"))
         if turn.answer:
-            _answer(desk, turn.number, turn.answer)
+            _answer(session, turn.number, turn.answer)
 
 
 @st.fragment(run_every=REFRESH_S)
-def _live(desk: Session, conversation: Conversation) -> None:
+def _live(session: Session, conversation: Conversation) -> None:
     """Draw an answer while it is written; only this part of the page is drawn again."""
-    job = desk.workspace.conversations.job(conversation.id)
+    job = session.workspace.conversations.job(conversation.id)
     if job is None:
         st.rerun()
     assert job is not None
@@ -245,14 +245,16 @@ def _live(desk: Session, conversation: Conversation) -> None:
     if view.text:
         st.markdown(plain(view.text))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(desk.words.progress(view.progress)))
-        st.button(desk.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.cancel)
+        st.caption(plain(session.words.progress(view.progress)))
+        st.button(
+            session.words("ask.stop"), key="stop", icon=":material/stop:", on_click=job.cancel
+        )
 
 
-def _answer(desk: Session, number: int, answer: Answer) -> None:
+def _answer(session: Session, number: int, answer: Answer) -> None:
     """Draw what stands below an answer: its sources, doubts, and how it came about."""
-    words = desk.words
-    titles = {each.id: each.title for each in desk.workspace.library.documents()}
+    words = session.words
+    titles = {each.id: each.title for each in session.workspace.library.documents()}
     with st.container(horizontal=True):
         _chips(number, answer.citations, words, titles)
         with st.popover("", icon=":material/content_copy:", help=words("ask.copy")):
@@ -292,9 +294,9 @@ def _show_source(number: int, place: int) -> None:
     st.session_state["shown"] = (number, place)
 
 
-def _beside(desk: Session, turns: Sequence[Turn]) -> None:
+def _beside(session: Session, turns: Sequence[Turn]) -> None:
     """Draw the source that was chosen, else the first of the last answer."""
-    words = desk.words
+    words = session.words
     answers = {turn.number: turn.answer for turn in turns if turn.answer and turn.answer.citations}
     if not answers:
         if turns:
@@ -306,12 +308,12 @@ def _beside(desk: Session, turns: Sequence[Turn]) -> None:
         return
     with st.container(border=True, height=HEIGHT):
         key = f"{st.session_state.get('conversation')}-{number}-{place}"
-        source(desk, answer.citations[place], answer.language, key=key)
+        source(session, answer.citations[place], answer.language, key=key)
 
 
-def _tools(desk: Session, conversation: Conversation, turns: Sequence[Turn]) -> None:
+def _tools(session: Session, conversation: Conversation, turns: Sequence[Turn]) -> None:
     """Draw what can be done with a whole conversation."""
-    words, conversations = desk.words, desk.workspace.conversations
+    words, conversations = session.words, session.workspace.conversations
     with st.popover(words("ask.more"), icon=":material/more_horiz:"):
         st.download_button(
             words("ask.download"),

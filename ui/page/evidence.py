@@ -22,7 +22,7 @@ ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
 REFRESH_S = 0.7  # between two looks at work that goes on
-HEIGHT = 560  # pixels of a conversation and of a page beside it; each scrolls
+HEIGHT = 560  # pixels of a conversation and of a page aside it; each scrolls
 BLOCKS = 28  # of a bar
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 
@@ -97,19 +97,19 @@ def running(words: Words, job: Job[Any]) -> None:
         st.markdown(plain(view.text))
 
 
-def source(desk: Session, citation: Citation, language: str, *, key: str) -> None:
+def source(session: Session, citation: Citation, language: str, *, key: str) -> None:
     """Draw where a claim stands: document, page and quote, its translation, and the page itself."""
-    words = desk.words
+    words = session.words
     try:
-        document = desk.workspace.library.document(citation.document_id)
+        document = session.workspace.library.document(citation.document_id)
     except UnknownDocument:
         st.info(words("source.gone"))
         return
     doubt = "" if citation.supported else f" · {words('source.weak')}"
     st.markdown(f"**{plain(document.title)}**{doubt}")
     st.markdown(f"“{plain(citation.quote)}”")
-    _translation(desk, citation, document, language, key=key)
-    _page(desk, citation, document, key=key)
+    _translation(session, citation, document, language, key=key)
+    _page(session, citation, document, key=key)
 
 
 def page_button(label: str, citation: Citation, *, place: str, key: str) -> None:
@@ -121,23 +121,23 @@ def _choose(place: str, citation: Citation) -> None:
     st.session_state[place] = citation
 
 
-def chosen_page(desk: Session, place: str, documents: Collection[str], language: str) -> None:
+def chosen_page(session: Session, place: str, documents: Collection[str], language: str) -> None:
     """Draw the page that a button opened, when it is one of these documents'."""
     citation: Citation | None = st.session_state.get(f"chosen-{place}")
     if citation is None or citation.document_id not in documents:
-        st.caption(desk.words("source.none_point"))
+        st.caption(session.words("source.none_point"))
         return
     with st.container(border=True, height=HEIGHT):
         key = f"{place}-{citation.document_id}-{citation.char_start}"
-        source(desk, citation, language, key=key)
+        source(session, citation, language, key=key)
 
 
 @st.fragment
 def _translation(
-    desk: Session, citation: Citation, document: Document, language: str, *, key: str
+    session: Session, citation: Citation, document: Document, language: str, *, key: str
 ) -> None:
     """Draw a button that has the quote translated, how far that is, or the translation."""
-    words = desk.words
+    words = session.words
     if document.language == language:
         return
     place = f"translation-{key}-{language}"
@@ -152,7 +152,7 @@ def _translation(
         return
 
     def begin() -> None:
-        stream = desk.workspace.assistant.translate(citation, language)
+        stream = session.workspace.assistant.translate(citation, language)
         st.session_state[place] = Job(stream).start()
 
     st.button(
@@ -164,13 +164,13 @@ def _translation(
 
 
 @st.fragment
-def _page(desk: Session, citation: Citation, document: Document, *, key: str) -> None:
+def _page(session: Session, citation: Citation, document: Document, *, key: str) -> None:
     """Draw the page, and ways to those before and behind it."""
-    words = desk.words
-    file = desk.workspace.library.file(document)
+    words = session.words
+    file = session.workspace.library.file(document)
     if file.suffix not in DRAWN or not file.exists():
         st.caption(words("source.text_only"))
-        st.markdown(_text_around(desk, citation))
+        st.markdown(_text_around(session, citation))
         return
     place = f"page-{key}"
     number = st.session_state.setdefault(place, citation.page)
@@ -197,9 +197,9 @@ def _turning(icon: str, help_: str, possible: bool, turn: Any, by: int, key: str
     )
 
 
-def _text_around(desk: Session, citation: Citation) -> str:
+def _text_around(session: Session, citation: Citation) -> str:
     """Return the text round a quote as Markdown, the quote marked."""
-    text = desk.workspace.library.document_text(citation.document_id).text
+    text = session.workspace.library.document_text(citation.document_id).text
     start, end = citation.char_start, citation.char_start + len(citation.quote)
     before = plain(text[max(0, start - AROUND) : start])
     behind = plain(text[end : end + AROUND])

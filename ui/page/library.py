@@ -31,20 +31,20 @@ FIELD_STYLE: Final = """<style>
 </style>"""
 
 
-def show(desk: Session) -> None:
+def show(session: Session) -> None:
     """Draw the upload, what is on its way, and the documents."""
-    _upload(desk)
-    _outcomes(desk)
-    if desk.uploads.jobs.running or desk.workspace.prefilling.jobs.running:
-        _on_the_way(desk)
-    documents = desk.workspace.library.documents()
+    _upload(session)
+    _outcomes(session)
+    if session.uploads.jobs.running or session.workspace.prefilling.jobs.running:
+        _on_the_way(session)
+    documents = session.workspace.library.documents()
     if documents:
-        _documents(desk, documents)
+        _documents(session, documents)
 
 
-def _upload(desk: Session) -> None:
+def _upload(session: Session) -> None:
     """Draw where files are dropped; each is taken in as soon as it is there."""
-    words = desk.words
+    words = session.words
     number = st.session_state.setdefault("upload", 0)  # another one empties the field
     kinds = ", ".join(sorted(suffix.removeprefix(".").upper() for suffix in READERS))
     limit = words("library.kinds", mb=MAX_FILE_BYTES // 1_000_000, kinds=kinds)
@@ -58,7 +58,7 @@ def _upload(desk: Session) -> None:
     )
     if sent:
         for file in sent:
-            desk.uploads.put(file.name, file.getvalue())
+            session.uploads.put(file.name, file.getvalue())
         st.session_state["upload"] = number + 1
         st.rerun()
 
@@ -69,10 +69,10 @@ def _quoted(text: str) -> str:
 
 
 @st.fragment(run_every=REFRESH_S)
-def _on_the_way(desk: Session) -> None:
+def _on_the_way(session: Session) -> None:
     """Draw the progress of files and of prefilling; only this part is drawn again."""
-    words, uploads = desk.words, desk.uploads
-    coming, prefilling = uploads.jobs.running, desk.workspace.prefilling.jobs.running
+    words, uploads = session.words, session.uploads
+    coming, prefilling = uploads.jobs.running, session.workspace.prefilling.jobs.running
     if len(coming) < st.session_state.get("coming", 0) or not (coming or prefilling):
         st.session_state["coming"] = len(coming)
         st.rerun()
@@ -88,7 +88,7 @@ def _on_the_way(desk: Session) -> None:
                 on_click=uploads.cancel,
                 args=(key,),
             )
-    titles = {document.id: document.title for document in desk.workspace.library.documents()}
+    titles = {document.id: document.title for document in session.workspace.library.documents()}
     for document, prefill in prefilling.items():
         now = prefill.view.progress
         share = now.done / max(1, now.total) if now.name is Step.READING else 0.0
@@ -102,9 +102,9 @@ def _step(words: Words, now: Progress) -> str:
     return f"{text} · {words.left(now.seconds_left)}" if now.seconds_left else text
 
 
-def _outcomes(desk: Session) -> None:
+def _outcomes(session: Session) -> None:
     """Draw what became of the files that were sent, until it is closed."""
-    words, jobs = desk.words, desk.uploads.jobs
+    words, jobs = session.words, session.uploads.jobs
     for key, outcome in jobs.results.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             _outcome(words, outcome)
@@ -115,7 +115,7 @@ def _outcomes(desk: Session) -> None:
                 on_click=jobs.forget,
                 args=([key],),
             )
-    prefilling = desk.workspace.prefilling.jobs
+    prefilling = session.workspace.prefilling.jobs
     for failure in (*jobs.failures.values(), *prefilling.failures.values()):
         st.error(plain(words.error(failure)))
 
@@ -134,26 +134,26 @@ def _outcome(words: Words, outcome: Outcome) -> None:
         st.info(plain(words.added(outcome)))
 
 
-def _documents(desk: Session, documents: Sequence[Document]) -> None:
-    words = desk.words
+def _documents(session: Session, documents: Sequence[Document]) -> None:
+    words = session.words
     wanted = st.text_input(words("library.search"), icon=":material/search:").casefold()
     listed = [document for document in documents if wanted in document.title.casefold()]
     st.caption(words("count.documents", count=len(listed)))
     if not listed:
         st.caption(words("library.nothing"))
         return
-    chosen = _table(desk, listed)
+    chosen = _table(session, listed)
     if chosen is None:
         st.caption(words("library.choose"))
     else:
-        _document(desk, chosen)
+        _document(session, chosen)
 
 
-def _table(desk: Session, documents: Sequence[Document]) -> Document | None:
+def _table(session: Session, documents: Sequence[Document]) -> Document | None:
     """Draw the documents as a table; return the one that is chosen."""
-    words = desk.words
-    model = desk.workspace.model.name
-    read = [_read_so_far(desk.workspace, model, document.id) for document in documents]
+    words = session.words
+    model = session.workspace.model.name
+    read = [_read_so_far(session.workspace, model, document.id) for document in documents]
     rows = [
         {
             words("library.title"): document.title,
@@ -198,9 +198,9 @@ def _read_so_far(_workspace: Workspace, model: str, document: str) -> PrefillSta
         return None
 
 
-def _document(desk: Session, document: Document) -> None:
+def _document(session: Session, document: Document) -> None:
     """Draw what can be done with one document, and its first page."""
-    words, workspace = desk.words, desk.workspace
+    words, workspace = session.words, session.workspace
     with st.container(border=True):
         st.markdown(f"**{plain(document.title)}**")
         for note in document.notes:
@@ -226,7 +226,7 @@ def _document(desk: Session, document: Document) -> None:
                     workspace.remove(document)
                     st.rerun()
         first = Citation(0, document.id, document.title, 1, "", 0, "", 1.0, supported=True)
-        source(desk, first, document.language, key=f"open-{document.id}")
+        source(session, first, document.language, key=f"open-{document.id}")
 
 
 def _ask_about(document: Document) -> None:

@@ -32,7 +32,7 @@ DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.do
 
 
 def show(session: Session, kind: ReportKind[Any]) -> None:
-    """Draw the choice, the list in the side bar, and the open report beside the page of a point."""
+    """Draw the choice, the list in the side bar, and the open report aside the page of a point."""
     words = session.words
     documents = {each.id: each for each in session.workspace.library.documents()}
     if len(documents) < len(kind.document_fields):
@@ -42,10 +42,10 @@ def show(session: Session, kind: ReportKind[Any]) -> None:
     report = _opened(session, kind, documents, wanted)
     if report is None:
         return
-    text, beside = st.columns([3, 2], gap="large")
+    text, aside = st.columns([3, 2], gap="large")
     with text:
         _draw(words, kind, report)
-    with beside:
+    with aside:
         ids = [document.id for document in kind.documents(report)]
         chosen_page(session, kind.name, ids, kind.language(report))
 

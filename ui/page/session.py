@@ -1,4 +1,4 @@
-"""What every view works with, shared by all tabs: the workspace and what goes on beside it."""
+"""What every view works with, shared by all tabs: the workspace and what goes on aside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -125,7 +125,7 @@ def test_a_strange_host_name_is_turned_away(address: str) -> None:
 
 
 def test_a_summary_with_a_focus_is_there_again_after_a_reload(address: str, driver: Any) -> None:
-    driver.get(f"{address}/?lang=fr&view=summaries")
+    driver.get(f"{address}/?lang=fr&view=summary")
     focus = found(driver, "[aria-label='Sujet']")
     focus.send_keys("la pluie", "\ue007")
     press(driver, "Résumer")
@@ -151,7 +151,7 @@ def test_keys_alone_ask_and_open_the_source(address: str, driver: Any) -> None:
     until(lambda: "The village dug 14 wells" in text(driver))
 
 
-@pytest.mark.parametrize("view", ["ask", "library", "summaries", "compare", "models"])
+@pytest.mark.parametrize("view", ["ask", "library", "summary", "comparison", "questions", "models"])
 def test_every_view_fits_a_dark_and_narrow_screen(address: str, driver: Any, view: str) -> None:
     dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
@@ -253,7 +253,7 @@ def test_a_report_of_a_hundred_pages_from_upload_to_reload(
         found(driver, "[data-testid='stImage'] img")
         ask(driver, "¿Y cuánto espacio en el disco?")
         press(driver, "Summaries")
-        choose(driver, "Language of the summary", "Français")
+        choose(driver, "Language of the report", "Français")
         choose(driver, "Length", "short")
         press(driver, "Summarise")
         until(lambda: "Download as Markdown" in text(driver), 1500)
