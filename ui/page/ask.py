@@ -1,4 +1,4 @@
-"""The view that asks: a conversation aside the page that its last source stands on."""
+"""The view that asks: a conversation next to the page that its last source stands on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Scope:
 
 
 def show(session: Session) -> None:
-    """Draw the conversation, the page aside it and the place to ask."""
+    """Draw the conversation, the page next to it and the place to ask."""
     documents = session.workspace.library.documents()
     if not documents:
         return _empty(session)

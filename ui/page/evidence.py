@@ -22,7 +22,7 @@ ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&-])")
 SCHEME = re.compile(r"(?i)(\bhttps?|\bftp|\bwww)(?=[:.])")
 WORD_JOINER = "\u2060"  # invisible; keeps an address from becoming a link
 REFRESH_S = 0.7  # between two looks at work that goes on
-HEIGHT = 560  # pixels of a conversation and of a page aside it; each scrolls
+HEIGHT = 560  # pixels of a conversation and of a page next to it; each scrolls
 BLOCKS = 28  # of a bar
 AROUND = 1_500  # characters of a text without pages, before a quote and behind it
 

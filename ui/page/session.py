@@ -1,4 +1,4 @@
-"""What every view works with, shared by all tabs: the workspace and what goes on aside it."""
+"""What every view works with, shared by all tabs: the workspace and what goes on next to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
