@@ -5,17 +5,19 @@ Each model takes its values from the object of the same name. Used by every face
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from assistant.backends.base import CachedPrefix
-from assistant.models.catalogue import ModelEntry
-from assistant.reports.comparison import Comparison
-from assistant.reports.summary import Summary
-from assistant.types import Answer, ContextPlan, Document, Page, Passage
-from ingest.indexing import Outcome
 from ui.page_numbers import by_document
+
+if TYPE_CHECKING:
+    from assistant.backends.base import CachedPrefix
+    from assistant.models.catalogue import ModelEntry
+    from assistant.reports.comparison import Comparison
+    from assistant.reports.summary import Summary
+    from assistant.types import Answer, ContextPlan, Document, Page, Passage
+    from ingest.indexing import Outcome
 
 PagesByDocument: TypeAlias = Annotated[dict[str, list[int]], BeforeValidator(by_document)]
 Notes: TypeAlias = Annotated[list[str], BeforeValidator(lambda notes: [str(n) for n in notes])]
@@ -27,7 +29,7 @@ Sources: TypeAlias = Annotated[
 class Schema(BaseModel):
     """A JSON object; fields that were not set are left out."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """Return it as the values that JSON has."""
@@ -226,7 +228,7 @@ class CachedJson(Schema):
     used_at: float
 
 
-def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, Any]:
+def answer_json(answer: "Answer", translations: Sequence[str] = ()) -> dict[str, Any]:
     """Return an answer.
 
     Args:
@@ -238,12 +240,12 @@ def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, A
     return told.plain()
 
 
-def plan_json(plan: ContextPlan) -> dict[str, Any]:
+def plan_json(plan: "ContextPlan") -> dict[str, Any]:
     """Return a plan."""
     return PlanJson.model_validate(plan).plain()
 
 
-def document_json(document: Document, pages: Sequence[Page] | None = None) -> dict[str, Any]:
+def document_json(document: "Document", pages: "Sequence[Page] | None" = None) -> dict[str, Any]:
     """Return a document, with the texts of its pages when they are given."""
     told = DocumentJson.model_validate(document)
     if pages is not None:
@@ -251,7 +253,7 @@ def document_json(document: Document, pages: Sequence[Page] | None = None) -> di
     return told.plain()
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: "Outcome") -> dict[str, Any]:
     """Return what became of a file."""
     document = outcome.document
     return OutcomeJson(
@@ -265,7 +267,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     ).plain()
 
 
-def passage_json(passage: Passage) -> dict[str, Any]:
+def passage_json(passage: "Passage") -> dict[str, Any]:
     """Return a passage with its document and its first page."""
     return PassageJson(
         document_id=passage.document.id,
@@ -277,23 +279,23 @@ def passage_json(passage: Passage) -> dict[str, Any]:
     ).plain()
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
+def summary_json(summary: "Summary") -> dict[str, Any]:
     """Return a summary."""
     return SummaryJson.model_validate(summary).plain()
 
 
-def comparison_json(found: Comparison) -> dict[str, Any]:
+def comparison_json(found: "Comparison") -> dict[str, Any]:
     """Return a comparison."""
     return ComparisonJson.model_validate(found).plain()
 
 
-def model_json(entry: ModelEntry, installed: bool) -> dict[str, Any]:
+def model_json(entry: "ModelEntry", installed: bool) -> dict[str, Any]:
     """Return a model of the catalogue or an imported one."""
     told = ModelJson.model_validate(entry)
     told.installed = installed
     return told.plain()
 
 
-def cached_json(prefix: CachedPrefix) -> dict[str, Any]:
+def cached_json(prefix: "CachedPrefix") -> dict[str, Any]:
     """Return a text in the KV cache."""
     return CachedJson.model_validate(prefix).plain()
