@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import statistics
 import subprocess
@@ -234,16 +235,37 @@ def test_help_comes_at_once() -> None:
     assert statistics.median(seconds) < 0.5
 
 
-def test_help_loads_no_heavy_library() -> None:
+HEAVY = {
+    "torch", "llama_cpp", "chromadb", "streamlit", "scipy", "transformers", "sentence_transformers",
+    "huggingface_hub", "py3langid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [
+        (["--help"], {"pydantic", "rich", "babel"}),
+        (["docs", "list"], {"numpy"}),
+        (["models", "list"], {"numpy"}),
+        (["cache", "list"], set()),
+        (["docs", "list", "--ui-lang", "es"], {"numpy"}),
+        (["models", "remove", "nothing", "--ui-lang", "es"], {"numpy", "rich"}),
+    ],
+)
+def test_commands_without_a_model_load_no_heavy_library(
+    arguments: list[str], more: set[str], tmp_path: Path
+) -> None:
     program = (
         "import sys\n"
-        "from ui.cli.app import main\n"
-        "try:\n    main(['--help'])\n"
-        "except SystemExit as end:\n    assert end.code == 0\n"
-        "heavy = {'torch', 'chromadb', 'llama_cpp', 'streamlit', 'scipy', 'pydantic_settings'}\n"
-        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
+        "from ui.cli.app import run\n"
+        f"code = run({arguments})\n"
+        f"print('loaded:', code, sorted({HEAVY | more} & set(sys.modules)))\n"
     )
+    environment = {**os.environ, "QUIPU_HOME": str(tmp_path), "QUIPU_MODELS": str(tmp_path)}
+    command = [sys.executable, "-c", program]
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    code = 1 if "nothing" in arguments else 0
+    assert done.stdout.splitlines()[-1] == f"loaded: {code} []"
+    assert "nothing" not in arguments or "No hay ningún modelo" in done.stderr

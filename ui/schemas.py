@@ -5,16 +5,18 @@ Each model takes its values from the object of the same name. Used by every face
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from assistant.backends.base import CachedPrefix
-from assistant.models.catalogue import ModelEntry
-from assistant.reports.base import ReportKind
-from assistant.types import Answer, ContextPlan, Document, Page, Passage
-from ingest.indexing import Outcome
 from ui.page_numbers import by_document
+
+if TYPE_CHECKING:
+    from assistant.backends.base import CachedPrefix
+    from assistant.models.catalogue import ModelEntry
+    from assistant.reports.base import ReportKind
+    from assistant.types import Answer, ContextPlan, Document, Page, Passage
+    from ingest.indexing import Outcome
 
 PagesByDocument: TypeAlias = Annotated[dict[str, list[int]], BeforeValidator(by_document)]
 Notes: TypeAlias = Annotated[list[str], BeforeValidator(lambda notes: [str(n) for n in notes])]
@@ -26,7 +28,7 @@ Sources: TypeAlias = Annotated[
 class Schema(BaseModel):
     """A JSON object; fields that were not set are left out."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """Return it as the values that JSON has."""
@@ -184,7 +186,7 @@ class CachedJson(Schema):
     used_at: float
 
 
-def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, Any]:
+def answer_json(answer: "Answer", translations: Sequence[str] = ()) -> dict[str, Any]:
     """Return an answer.
 
     Args:
@@ -196,12 +198,12 @@ def answer_json(answer: Answer, translations: Sequence[str] = ()) -> dict[str, A
     return told.plain()
 
 
-def plan_json(plan: ContextPlan) -> dict[str, Any]:
+def plan_json(plan: "ContextPlan") -> dict[str, Any]:
     """Return a plan."""
     return PlanJson.model_validate(plan).plain()
 
 
-def document_json(document: Document, pages: Sequence[Page] | None = None) -> dict[str, Any]:
+def document_json(document: "Document", pages: "Sequence[Page] | None" = None) -> dict[str, Any]:
     """Return a document, with the texts of its pages when they are given."""
     told = DocumentJson.model_validate(document)
     if pages is not None:
@@ -209,7 +211,7 @@ def document_json(document: Document, pages: Sequence[Page] | None = None) -> di
     return told.plain()
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: "Outcome") -> dict[str, Any]:
     """Return what became of a file."""
     document = outcome.document
     return OutcomeJson(
@@ -223,7 +225,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     ).plain()
 
 
-def passage_json(passage: Passage) -> dict[str, Any]:
+def passage_json(passage: "Passage") -> dict[str, Any]:
     """Return a passage with its document and its first page."""
     return PassageJson(
         document_id=passage.document.id,
@@ -235,7 +237,7 @@ def passage_json(passage: Passage) -> dict[str, Any]:
     ).plain()
 
 
-def report_json(kind: ReportKind[Any], report: Any) -> dict[str, Any]:
+def report_json(kind: "ReportKind[Any]", report: Any) -> dict[str, Any]:
     """Return a report: `quipu summarize --json` and the like; its fields are the kind's."""
     value: dict[str, Any] = kind.values(report)
     documents = zip(kind.document_fields, kind.documents(report), strict=True)
@@ -244,13 +246,14 @@ def report_json(kind: ReportKind[Any], report: Any) -> dict[str, Any]:
     return value | ({"plan": plan_json(plan)} if plan else {})
 
 
-def model_json(entry: ModelEntry, installed: bool) -> dict[str, Any]:
+def model_json(entry: "ModelEntry", installed: bool) -> dict[str, Any]:
     """Return a model of the catalogue or an imported one."""
     told = ModelJson.model_validate(entry)
     told.installed = installed
-    return told.plain()
+    value = told.plain()
+    return value | {"whole_text_tokens": value["full_context_limit"]}  # its former name
 
 
-def cached_json(prefix: CachedPrefix) -> dict[str, Any]:
+def cached_json(prefix: "CachedPrefix") -> dict[str, Any]:
     """Return a text in the KV cache."""
     return CachedJson.model_validate(prefix).plain()

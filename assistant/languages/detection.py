@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-import py3langid
-
 from assistant.errors import UnknownLanguage
 from assistant.languages.registry import DEFAULT, Language, known, language, languages
 
@@ -34,6 +32,8 @@ def identify(text: str, *, among: Sequence[str] | None = None) -> str:
     candidates = _candidates(letters, among)
     if len(candidates) == 1:
         return candidates[0]
+    import py3langid  # takes 0.1 s
+
     ranked: list[tuple[str, float]] = py3langid.rank(text)
     return next((code for code, _ in ranked if code in candidates), DEFAULT)
 

@@ -21,6 +21,9 @@ EXTRA: Final = re.compile(r"unexpected extra argument\S* \((.+)\)")
 class WordedCommand(TyperCommand):
     """A command with one example, whose headings are translated."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        return unset(super().get_help_option(ctx))
+
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         write_usage(self, ctx, formatter, [])
 
@@ -30,6 +33,9 @@ class WordedCommand(TyperCommand):
 
 class WordedGroup(TyperGroup):
     """A group of commands, whose headings are translated."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return unset(super().get_help_option(ctx))
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         write_usage(self, ctx, formatter, [terminal.words("help.command"), "…"])
@@ -50,6 +56,12 @@ class WordedGroup(TyperGroup):
             if args[0] not in self.commands and not args[0].startswith("-"):
                 error.message = _unknown_command(args[0], error.message)
             raise
+
+
+def unset(option: Any) -> Any:
+    """Return a flag that is False by default: None would be checked by pydantic, for 0.1 s."""
+    option.default = False
+    return option
 
 
 def write_usage(command: Any, ctx: Any, formatter: Any, more: list[str]) -> None:

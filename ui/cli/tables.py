@@ -129,11 +129,10 @@ def machine(found: Machine, features: Sequence[str], models_folder: str) -> None
     """Print what this machine has."""
     words = terminal.words
     sizes = {"free": words.size(found.free_bytes), "total": words.size(found.memory_bytes)}
-    cores = words("count.cores", count=found.cores)
+    cores, memory = words("count.cores", count=found.cores), words("models.memory", **sizes)
     _rows(
         [
-            (words("doctor.machine"), f"{found.processor}, {cores}"),
-            (words("doctor.memory"), words("models.memory", **sizes)),
+            (words("doctor.machine"), f"{found.processor}, {cores}, {memory}"),
             ("llama.cpp", " ".join(features)),
             (words("doctor.models"), models_folder),
         ]
@@ -213,7 +212,7 @@ def evaluation(title: str, found: Mapping[str, Any]) -> None:
         terminal.say("eval.refusals", number=refusal["n"], **shares)
     terminal.say("eval.search_time", ms=round(timings["search_s"] * 1000))
     if "ttft_s" in timings:
-        terminal.say("eval.first_token", time=words.duration(timings["ttft_s"]))
+        terminal.say("eval.first_token", time=words.took(timings["ttft_s"]))
 
 
 def _figures(title: str, groups: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Table:

@@ -153,7 +153,7 @@ def _filters(words: Words, documents: Sequence[Document]) -> Filters:
     pages = st.text_input(words("ask.pages"), key="pages", placeholder="10-20")
     since = st.date_input(words("ask.since"), value=None, key="since")
     if pages and pages_from(pages) is None:
-        st.error(words("errors.InvalidPages", given=pages))
+        st.error(plain(words("errors.InvalidPages", given=pages)))
     return Filters(
         languages=tuple(languages),
         added_from=since.isoformat() if since else "",

@@ -18,7 +18,7 @@ def plan(words: Words, answer: Answer, titles: dict[str, str]) -> None:
     st.markdown(bar(_parts(words, made), made.window))
     lines = words.plan(made, titles)
     if made.predicted_s is not None:
-        expected, real = words.duration(made.predicted_s), words.duration(answer.timings.ttft_s)
+        expected, real = words.duration(made.predicted_s), words.took(answer.timings.ttft_s)
         lines.append(words("plan.took", expected=expected, real=real))
     lines.append(words.timing(answer))
     lines.append(words("ask.verified", share=words.percent(answer.verified_share)))

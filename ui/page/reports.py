@@ -32,7 +32,7 @@ DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.do
 
 
 def show(session: Session, kind: ReportKind[Any]) -> None:
-    """Draw the choice, the list in the side bar, and the open report next to the page of a point."""
+    """Draw the choice, the list in the side bar, and the open report next to its pages."""
     words = session.words
     documents = {each.id: each for each in session.workspace.library.documents()}
     if len(documents) < len(kind.document_fields):

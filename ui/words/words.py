@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LANGUAGES: Final = ("en", "es", "fr", "de", "it", "pt")
 # Language -> the region whose numbers and dates it uses, where that is not the most populous one.
 REGIONS: Final = {"en": "en_150", "pt": "pt_PT"}  # English of Europe: days before months, 24 hours
-SIZES: Final = (("gigabyte", 1e9), ("megabyte", 1e6), ("kilobyte", 1e3), ("byte", 1.0))
+SIZES: Final = (("gigabyte", 1e9), ("megabyte", 1e6), ("kilobyte", 1e3))
 PAGES: Final = 100  # that are pre-read, as an example of how long it takes
 PAGE_TOKENS: Final = 500  # of dense English
 SECTION_TOKENS: Final = 3_600  # read at once; see assistant/generation/prefix.py
@@ -93,7 +93,7 @@ class Words:
     def size(self, count: float) -> str:
         """Return bytes in the largest fitting unit: 1.1 GB."""
         unit, scale = next((each for each in SIZES if count >= each[1]), SIZES[-1])
-        return self._unit(f"digital-{unit}", count / scale, "#,##0.0" if scale > 1 else "#,##0")
+        return self._unit(f"digital-{unit}", count / scale, "#,##0.#")
 
     def duration(self, seconds: float) -> str:
         """Return seconds as hours and minutes, or minutes and seconds; at least one second."""
@@ -101,6 +101,12 @@ class Words:
         hours, minutes = divmod(minutes, 60)
         parts = {"hour": hours, "minute": minutes, "second": 0 if hours else rest}
         return " ".join(self._unit(f"duration-{u}", n, "#,##0") for u, n in parts.items() if n)
+
+    def took(self, seconds: float) -> str:
+        """Return measured seconds: with one decimal below a minute."""
+        if seconds >= 60:
+            return self.duration(seconds)
+        return self._unit("duration-second", seconds, "#,##0.0")
 
     def _unit(self, unit: str, count: float, pattern: str) -> str:
         from babel.units import format_unit
@@ -196,11 +202,11 @@ class Words:
         return self(
             "ask.timing",
             model=answer.model,
-            first=self.duration(timings.ttft_s),
+            first=self.took(timings.ttft_s),
             read=timings.prompt_tokens,
             cached=timings.cached_tokens,
             written=timings.completion_tokens,
-            total=self.duration(timings.total_s),
+            total=self.took(timings.total_s),
         )
 
     def speed(self, throughput: "Throughput") -> str:

@@ -190,7 +190,7 @@ def test_another_model_stops_what_is_being_answered(
             until(lambda: "Stop" in text(driver))
         press(driver, "Models")
         press(driver, "Use this model")
-        until(lambda: "answers from now on" in text(driver))
+        until(lambda: "Now using" in text(driver))
         database = Database(home)
         last = "SELECT state FROM turns ORDER BY rowid DESC LIMIT 1"
         until(lambda: database.rows(last)[0]["state"] == "stopped", 30)
@@ -226,7 +226,7 @@ def test_a_hostile_answer_makes_the_browser_fetch_nothing(driver: Any, tmp_path:
             press(driver, view)
             until(lambda: "bridge" in text(driver))
         press(driver, "Summarise")
-        until(lambda: "pages were read" in text(driver))
+        until(lambda: "Pages read" in text(driver))
         driver.get(f"{where}/seen")  # by the browser itself: the bait works
     bait.shutdown()
     bait.server_close()

@@ -141,7 +141,8 @@ def test_numbers_dates_and_sizes_are_written_as_the_language_does() -> None:
     assert Words("en").date("2026-11-25T10:00:00+00:00") == "25 Nov 2026"
     assert Words("es").date("2026-11-25T10:00:00+00:00") == "25 nov 2026"
     assert Words("en").size(1_117_000_000) == "1.1 GB"
-    assert Words("fr").size(72_000_000) == "72,0\u202fMo"
+    assert Words("en").size(0) == "0 kB"
+    assert Words("fr").size(72_000_000) == "72\u202fMo"
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,14 @@ def test_numbers_dates_and_sizes_are_written_as_the_language_does() -> None:
 )
 def test_durations_name_the_two_largest_units(seconds: float, text: str) -> None:
     assert Words("es").duration(seconds) == text
+
+
+def test_measured_times_have_a_decimal_below_a_minute() -> None:
+    assert [Words("es").took(seconds) for seconds in (0.24, 13, 75)] == [
+        "0,2 s",
+        "13,0 s",
+        "1 min 15 s",
+    ]
 
 
 def test_languages_are_called_what_they_call_themselves() -> None:
