@@ -83,12 +83,12 @@ def reranker(settings: Settings) -> Reranker | None:
 
     if settings.reranker == "none":
         return None
-    shelf = installed_models(settings)
+    local = installed_models(settings)
     if settings.reranker is None:
-        fitting = [model for model in shelf.installed() if model.entry.role is ModelRole.RERANK]
+        fitting = [model for model in local.installed() if model.entry.role is ModelRole.RERANK]
         fitting.sort(key=lambda model: model.entry.parameter_count)
     else:
-        fitting = [shelf.find(settings.reranker)]
+        fitting = [local.find(settings.reranker)]
     if not fitting:
         return None
     found = fitting[0]

@@ -58,7 +58,7 @@ class Side:
             (home / f"report{number}.md").write_text(made.text, encoding="utf-8")
         paths = sorted(home.glob("report*.md"))
         embedder = workspace.embedder
-        list(add(paths, shelf=library, embedder=embedder, language_of=identify_document))
+        list(add(paths, writer=library, embedder=embedder, language_of=identify_document))
         _ = embedder.dimensions  # loads it
         self.assistant._model.load()
 

@@ -178,7 +178,7 @@ def take_in(workspace: Workspace, data: Path, home: Path) -> dict[str, Document]
     list(
         add(
             sorted(folder.glob("*.txt")),
-            shelf=workspace.library,
+            writer=workspace.library,
             embedder=workspace.embedder,
             language_of=identify_document,
         )

@@ -59,7 +59,7 @@ def with_report(settings: Settings, tokens: int) -> tuple[Report, Assistant]:
     list(
         add(
             [path],
-            shelf=workspace.library,
+            writer=workspace.library,
             embedder=workspace.embedder,
             language_of=identify_document,
         )

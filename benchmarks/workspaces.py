@@ -19,7 +19,7 @@ def temporary_workspace(path: Path, model: str | None) -> Iterator[Workspace]:
         workspace = open_workspace(Settings(home=Path(home), model=model))
         for outcome in add(
             [path],
-            shelf=workspace.library,
+            writer=workspace.library,
             embedder=workspace.embedder,
             language_of=identify_document,
         ):

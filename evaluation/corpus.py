@@ -1,4 +1,4 @@
-"""The texts of a data set into a library, by the same way as a reader's files."""
+"""The texts of a data set into a library, the way any file is added."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from ingest.indexing import IndexingWriter, add
 Done: TypeAlias = Callable[[int, int], None]  # texts taken in, of how many
 
 
-def take_in(
-    data: DataSet, folder: Path, *, shelf: IndexingWriter, embedder: Embedder, report: Done
+def add_texts(
+    data: DataSet, folder: Path, *, library: IndexingWriter, embedder: Embedder, report: Done
 ) -> dict[Key, str]:
     """Return the document id of each text, adding those that are new.
 
@@ -21,7 +21,7 @@ def take_in(
         folder: where the texts are written as files.
     """
     paths = _written(data.texts, folder)
-    outcomes = add(paths, shelf=shelf, embedder=embedder, language_of=identify_document)
+    outcomes = add(paths, writer=library, embedder=embedder, language_of=identify_document)
     ids: dict[Key, str] = {}
     for number, (text, outcome) in enumerate(zip(data.texts, outcomes, strict=True), start=1):
         if outcome.document:  # a text of nothing but white space is none

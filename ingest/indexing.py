@@ -120,7 +120,7 @@ def _printable(text: str) -> str:
 def add(
     paths: Sequence[Path],
     *,
-    shelf: IndexingWriter,
+    writer: IndexingWriter,
     embedder: Embedder,
     language_of: Callable[[str], str],
     report: Report = silent,
@@ -131,7 +131,7 @@ def add(
     Raises:
         Cancelled: `cancelled` said so; what was embedded stays for the next run.
     """
-    adder = _Adder(shelf, embedder, language_of, report, cancelled)
+    adder = _Adder(writer, embedder, language_of, report, cancelled)
     for path in files(paths):
         try:
             yield adder.add(path)
@@ -157,13 +157,13 @@ class _Adder:
 
     def __init__(
         self,
-        shelf: IndexingWriter,
+        writer: IndexingWriter,
         embedder: Embedder,
         language_of: Callable[[str], str],
         report: Report,
         cancelled: IsCancelled,
     ) -> None:
-        self._shelf = shelf
+        self._writer = writer
         self._embedder = embedder
         self._language_of = language_of
         self._report = report
@@ -173,25 +173,25 @@ class _Adder:
         check(path)  # first: a pipe would never end, and a huge file takes minutes to hash
         document_id = sha256(path)
         if self._is_there(path, document_id):
-            return self._outcome(path, Status.UNCHANGED, self._shelf.find(document_id))
-        with self._shelf.adding(lambda: self._report(AddingProgress(path, "waiting"))):
-            if known := self._shelf.find(document_id):  # or the process we waited for added it
+            return self._outcome(path, Status.UNCHANGED, self._writer.find(document_id))
+        with self._writer.adding(lambda: self._report(AddingProgress(path, "waiting"))):
+            if known := self._writer.find(document_id):  # or the process we waited for added it
                 return self._outcome(path, self._drop_older(path, known), known)
-            self._shelf.discard_unfinished(but=document_id)
+            self._writer.discard_unfinished(but=document_id)
             return self._take_in(path, document_id)
 
     def _is_there(self, path: Path, document_id: str) -> bool:
         """Tell whether these bytes are known and no others of this path are."""
-        older = self._shelf.find_path(located(path))
-        known = self._shelf.find(document_id) is not None
+        older = self._writer.find_path(located(path))
+        known = self._writer.find(document_id) is not None
         return known and (older is None or older.id == document_id)
 
     def _drop_older(self, path: Path, known: Document) -> Status:
         """Remove what stood at this path before it became the same as a known document."""
-        older = self._shelf.find_path(located(path))
+        older = self._writer.find_path(located(path))
         if older is None or older.id == known.id:
             return Status.UNCHANGED
-        self._shelf.remove(older)
+        self._writer.remove(older)
         return Status.REPLACED
 
     @staticmethod
@@ -206,13 +206,13 @@ class _Adder:
         if not text.text.strip():
             raise EmptyDocument(name=path.name, reason=_why_empty(reading))
         document = self._describe(path, document_id, reading, cleaned, text)
-        replaces = self._shelf.find_path(document.path) is not None
+        replaces = self._writer.find_path(document.path) is not None
         chunks = chunk(document_id, text, self._embedder.counts)
         document = replace(document, chunk_count=len(chunks))
-        self._shelf.stage(document, cleaned.pages, cleaned.headings)
+        self._writer.stage(document, cleaned.pages, cleaned.headings)
         self._embed(path, chunks, document)
-        self._shelf.store_file(document, path)
-        self._shelf.publish(document)
+        self._writer.store_file(document, path)
+        self._writer.publish(document)
         return self._outcome(path, Status.REPLACED if replaces else Status.ADDED, document)
 
     def _describe(
@@ -238,14 +238,14 @@ class _Adder:
 
     def _embed(self, path: Path, chunks: Sequence[Chunk], document: Document) -> None:
         """Embed what an interrupted run has not, and stage it batch by batch."""
-        known = self._shelf.staged_vectors(document.id)
+        known = self._writer.staged_vectors(document.id)
         missing = [c for c in chunks if known.get(c.ordinal, ("", None))[0] != c.text]
         start = time.monotonic()
         for first in range(0, len(missing), EMBED_BATCH):
             if self._cancelled():
                 raise Cancelled
             batch = missing[first : first + EMBED_BATCH]
-            self._shelf.stage_chunks(batch, self._vectors(batch))
+            self._writer.stage_chunks(batch, self._vectors(batch))
             done = first + len(batch)
             left = (time.monotonic() - start) / done * (len(missing) - done)
             page = batch[-1].pages[-1]

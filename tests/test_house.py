@@ -45,7 +45,7 @@ DOORS = {
     "scipy": "evaluation/differences.py",
     "babel": "ui/words/words.py",
     "typer": "ui/cli/",
-    "llama_index": "evaluation/llama_index.py",
+    "llama_index": ("evaluation/llama_index.py", "ui/llama_index.py"),
 }
 # The contract, and what faces may ask about the local engine.
 OPEN_BACKENDS = (
@@ -269,3 +269,63 @@ def test_commands_without_a_model_load_no_heavy_library(
     code = 1 if "nothing" in arguments else 0
     assert done.stdout.splitlines()[-1] == f"loaded: {code} []"
     assert "nothing" not in arguments or "No hay ningún modelo" in done.stderr
+
+
+# the documentation, and the limits of the code
+
+
+def test_the_tree_of_the_readme_is_true() -> None:
+    from scripts.write_tree import README, written
+
+    text = README.read_text(encoding="utf-8")
+    assert text == written(text), "run `python -m scripts.write_tree`"
+
+
+def test_documents_name_files_that_are_there() -> None:
+    texts = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    named = re.compile(r"\]\((?!http)([^)#]+)\)")
+    missing = [
+        (path.name, link)
+        for path in texts
+        for link in named.findall(path.read_text(encoding="utf-8"))
+        if not (path.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_functions_and_files_stay_short() -> None:
+    from scripts.measure_code import functions, lines, modules, percentile
+
+    found = [(n, f"{path.name}:{name}") for path in modules() for name, n in functions(path)]
+    lengths = [n for n, _ in found]
+    assert percentile(lengths, 50) <= 6
+    assert percentile(lengths, 90) <= 18
+    assert [name for n, name in found if n > 50] == []
+    assert [path.name for path in modules() if lines(path) > 400] == []
+
+
+def test_the_top_of_the_assistant_is_small_and_the_wiring_knows_little() -> None:
+    top = [path.stem for path in (ROOT / "assistant").glob("*.py") if path.stem != "__init__"]
+    assert len(top) <= 12
+    ours = {name for name in at_import(ROOT / "assistant" / "wiring.py") if "." in name}
+    assert len([name for name in ours if name.split(".")[0] in PACKAGES]) <= 12
+
+
+def at_import(path: Path) -> set[str]:
+    """Return the modules that a file imports at its top level."""
+    return {node.module or "" for node in tree(path).body if isinstance(node, ast.ImportFrom)}
+
+
+def test_no_imports_go_in_circles() -> None:
+    edges = {name_of(path): at_import(path) for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way, name])
+        if name in edges and name not in done:
+            for other in edges[name]:
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in edges:
+        visit(name, ())

@@ -34,7 +34,7 @@ class Uploads:
         self,
         folder: Path,
         *,
-        shelf: IndexingWriter,
+        writer: IndexingWriter,
         embedder: Embedder,
         language_of: Callable[[str], str],
     ) -> None:
@@ -42,7 +42,7 @@ class Uploads:
         folder: where files wait; made when there is the first.
         """
         self._folder = folder
-        self._shelf = shelf
+        self._writer = writer
         self._embedder = embedder
         self._language_of = language_of
         self._names: dict[str, str] = {}
@@ -85,7 +85,7 @@ class Uploads:
             waiting.rename(path)
             (outcome,) = add(
                 [path],
-                shelf=self._shelf,
+                writer=self._writer,
                 embedder=self._embedder,
                 language_of=self._language_of,
                 report=lambda now: report(_progress(now)),
@@ -99,7 +99,7 @@ class Uploads:
     def _free_place(self, name: str, document_id: str) -> Path:
         """Return where the file may lie: another file of the same name is another document."""
         path, number = self._folder / name, 1
-        while (known := self._shelf.find_path(located(path))) and known.id != document_id:
+        while (known := self._writer.find_path(located(path))) and known.id != document_id:
             number += 1
             path = self._folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
         return path

@@ -59,7 +59,7 @@ class KeyPoints:
     def are_cached(self, document: Document, section: Section, points: int) -> bool:
         """Tell whether so many points of the section are cached."""
         key = self._key(_asking(document, section, points))
-        return self._store.kept(document.id, key) is not None
+        return self._store.cached(document.id, key) is not None
 
     def of_section(
         self,
@@ -157,10 +157,10 @@ class KeyPoints:
     ) -> str:
         """Return what is cached for the same messages, or what is written now."""
         key = self._key(messages)
-        if (cached := self._store.kept(document.id, key)) is not None:
+        if (cached := self._store.cached(document.id, key)) is not None:
             return cached
         text = write()
-        self._store.keep(document.id, key, text)
+        self._store.cache(document.id, key, text)
         self.written += 1
         return text
 

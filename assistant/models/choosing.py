@@ -47,10 +47,10 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     Raises:
         ModelError: it is missing, cannot chat, or none fits.
     """
-    shelf = installed_models(settings)
+    local = installed_models(settings)
     if settings.model is None:
-        return preferred(settings) or choose(shelf.installed(), machine)
-    found = shelf.find(settings.model)
+        return preferred(settings) or choose(local.installed(), machine)
+    found = local.find(settings.model)
     if found.entry.role is not ModelRole.CHAT:
         raise UnknownModel(name=settings.model)
     return found

@@ -3,7 +3,7 @@
     space -> sources in order -> SHA-256 -> unpack -> one rename
 
 Nothing that is in use is touched before the rename. Knows nothing of records or of the
-other models on the shelf.
+other installed models.
 """
 
 import errno

@@ -134,11 +134,11 @@ class Store(Protocol):
         """Return the vectors of the passages' chunks, (n, dim)."""
         ...
 
-    def kept(self, document_id: str, key: str) -> str | None:
+    def cached(self, document_id: str, key: str) -> str | None:
         """Return a text kept for this document under `key`, or None."""
         ...
 
-    def keep(self, document_id: str, key: str, text: str) -> None:
+    def cache(self, document_id: str, key: str, text: str) -> None:
         """Keep a text until the document is removed; nothing when it is gone already."""
         ...
 

@@ -1,7 +1,8 @@
 """The library on disk: documents, pages, headings, chunks, words and vectors in one database.
 
-The database is the truth; the vector index beside it is rebuilt from its rows and holds nothing
-of its own. Reading never waits for a lock; writing takes one that other processes respect.
+This module writes; reading.py answers. The database is the truth; the vector index beside it is
+rebuilt from its rows and holds nothing of its own. Writing takes a lock that other processes
+respect; reading never waits for one.
 
     library.db   the truth, see database.py
     files/       the originals
@@ -11,34 +12,26 @@ of its own. Reading never waits for a lock; writing takes one that other process
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from assistant.backends.base import Embedder
-from assistant.errors import (
-    AmbiguousDocument,
-    LibraryDamaged,
-    Notice,
-    Reason,
-    UnknownDocument,
-    WrongEmbedder,
-)
+from assistant.errors import LibraryDamaged, Notice, Reason, WrongEmbedder
 from assistant.storage.base import VectorIndex
 from assistant.storage.conversations import forget, pass_on
-from assistant.storage.database import Connection, Database, Row
-from assistant.storage.keywords import Terms, fold, match_expression, query_terms, rarity
-from assistant.types import Chunk, Document, DocumentText, Heading, Matrix, Page, Passage, Vector
+from assistant.storage.database import Connection
+from assistant.storage.keywords import fold
+from assistant.storage.reading import LibraryReader
+from assistant.storage.rows import matrix_of, values_of
+from assistant.types import Chunk, Document, Heading, Matrix, Page, Vector
 
 STATES = "states"  # folder in which there is one for each document
 INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
-OVERFETCH = 4  # hits asked of the index per wanted one: rows of removed documents are skipped
 
 
-class Library:
+class Library(LibraryReader):
     """Documents with their pages, chunks and vectors.
 
     One object may be used from several threads; several processes may use one folder.
@@ -50,141 +43,14 @@ class Library:
         Raises:
             LibraryDamaged: the file is no database, or of a later version.
         """
-        self.folder = folder
-        self.database = Database(folder)
-        self._index = index
+        super().__init__(folder, index)
         self._embedder = embedder
-        self._thread = threading.local()  # the documents as this thread last saw them
-
-    # reading
 
     def open(self) -> None:
         self._check_embedder(stored_only=True)
         self._check_index()
 
-    def documents(self) -> list[Document]:
-        return list(self._by_id().values())
-
-    def document(self, reference: str) -> Document:
-        every = self.documents()
-        wanted = reference.strip()
-        if (known := self._by_id().get(wanted)) is not None:
-            return known  # whatever others are called
-        found = [d for d in every if wanted in (d.title, d.path, Path(d.path).name)]
-        if not found and len(wanted) >= 4:
-            found = [d for d in every if d.id.startswith(wanted.lower())]
-        if not found:
-            raise UnknownDocument(reference=reference)
-        if len(found) > 1:
-            names = ", ".join(f"{d.short_id} {d.title}" for d in found)
-            raise AmbiguousDocument(reference=reference, names=names)
-        return found[0]
-
-    def find(self, document_id: str) -> Document | None:
-        return next(iter(self._documents("id = ?", document_id)), None)
-
-    def find_path(self, path: str) -> Document | None:
-        return next(iter(self._documents("path = ?", path)), None)
-
-    def pages(self, document_id: str) -> list[Page]:
-        rows = self.database.rows(
-            "SELECT number, text, label FROM pages WHERE document_id = ? ORDER BY number",
-            document_id,
-        )
-        return [Page(**row) for row in rows]
-
-    def document_text(self, document_id: str) -> DocumentText:
-        rows = self.database.rows(
-            "SELECT level, title, char_start FROM headings WHERE document_id = ? "
-            "ORDER BY char_start",
-            document_id,
-        )
-        return DocumentText.of(self.pages(document_id), [Heading(**row) for row in rows])
-
-    def chunks(self, document_id: str) -> list[Chunk]:
-        rows = self.database.rows(
-            "SELECT * FROM chunks WHERE document_id = ? ORDER BY ordinal", document_id
-        )
-        return [_chunk(row) for row in rows]
-
-    def file(self, document: Document) -> Path:
-        """Return where the original of a document is kept."""
-        return self.folder / "files" / f"{document.id}{Path(document.path).suffix.lower()}"
-
-    def search_vectors(
-        self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
-    ) -> list[Passage]:
-        hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
-        found: list[Passage] = []
-        while hits and len(found) < limit:  # hardly ever a second time
-            found += self._passages(hits[:limit], documents)
-            hits = hits[limit:]
-        return found[:limit]
-
-    def search_words(
-        self,
-        question: str,
-        *,
-        limit: int,
-        documents: Sequence[str] | None = None,
-        shared: bool = False,
-    ) -> list[Passage]:
-        words = query_terms(question, self._languages(), shared=shared)
-        held, values = _held_to(documents)
-        rows = self.database.rows(
-            "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
-            "JOIN chunks ON chunks.id = words.rowid "
-            f"WHERE words MATCH ? {held} ORDER BY score DESC LIMIT ?",
-            *(match_expression(words), *values, limit),
-        )
-        weight = max(self._rarity(words), 1e-6)
-        hits = [(int(row["id"]), float(row["score"]) / weight) for row in rows]
-        return self._passages(hits, documents)
-
-    def _by_id(self) -> dict[str, Document]:
-        """Return the documents that everybody sees; read again when something was written."""
-        state, known = getattr(self._thread, "known", (None, {}))
-        now = self.database.state()
-        if state != now:
-            known = {document.id: document for document in self._documents("true")}
-            self._thread.known = now, known
-        return known
-
-    def _documents(self, where: str, *values: Any) -> list[Document]:
-        """Return the documents that everybody sees, of those that the condition names."""
-        rows = self.database.rows(
-            f"SELECT * FROM documents WHERE state = 'ready' AND {where} ORDER BY added_at, title",
-            *values,
-        )
-        return [_document(row) for row in rows]
-
-    def _rarity(self, words: Sequence[Terms]) -> float:
-        terms = sorted({term for each in words for term in each})
-        marks = ", ".join("?" for _ in terms)
-        found = self.database.rows(f"SELECT term, doc FROM terms WHERE term IN ({marks})", *terms)
-        counts = {str(row["term"]): int(row["doc"]) for row in found}
-        return rarity(words, counts, self._count_ready())
-
-    def vectors(self, passages: Sequence[Passage]) -> Matrix:
-        marks = ", ".join("(?, ?)" for _ in passages)
-        keys = [(p.chunk.document_id, p.chunk.ordinal) for p in passages]
-        rows = self.database.rows(
-            "SELECT document_id, ordinal, vector FROM chunks "
-            f"WHERE (document_id, ordinal) IN (VALUES {marks})",
-            *(value for key in keys for value in key),
-        )
-        found = {(row["document_id"], row["ordinal"]): row["vector"] for row in rows}
-        return _matrix([found[key] for key in keys])
-
-    def kept(self, document_id: str, key: str) -> str | None:
-        rows = self.database.rows(
-            "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key
-        )
-        return str(rows[0]["text"]) if rows else None
-
-    # writing
-
-    def keep(self, document_id: str, key: str, text: str) -> None:
+    def cache(self, document_id: str, key: str, text: str) -> None:
         with self.database.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO kept SELECT id, ?, ? FROM documents WHERE id = ?",
@@ -201,7 +67,7 @@ class Library:
             db.execute(
                 "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
-                _values(document),
+                values_of(document),
             )
             db.execute(
                 "DELETE FROM chunks WHERE document_id = ? AND ordinal >= ?",
@@ -222,7 +88,7 @@ class Library:
         rows = self.database.rows(
             "SELECT ordinal, text, vector FROM chunks WHERE document_id = ?", document_id
         )
-        return {row["ordinal"]: (row["text"], _matrix([row["vector"]])[0]) for row in rows}
+        return {row["ordinal"]: (row["text"], matrix_of([row["vector"]])[0]) for row in rows}
 
     def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
         with self.database.writing() as db:
@@ -365,7 +231,7 @@ class Library:
                 "UPDATE documents SET state = 'ready', title = ?, path = ?, language = ?, "
                 "page_count = ?, word_count = ?, chunk_count = ?, added_at = ?, notes = ?, "
                 "read_as = ? WHERE id = ?",
-                (*_values(document)[1:], document.id),
+                (*values_of(document)[1:], document.id),
             )
         for gone in old:
             self._drop_files(gone)
@@ -411,88 +277,11 @@ class Library:
                 if self._index.count() < self._count_ready():
                     self._rebuild()
 
-    def _count_ready(self) -> int:
-        return int(
-            self.database.rows(
-                "SELECT coalesce(sum(chunk_count), 0) FROM documents WHERE state = 'ready'"
-            )[0][0]
-        )
-
     def _vector_rows(
         self, where: str, *values: Any
     ) -> Iterator[tuple[list[int], Matrix, list[str]]]:
         query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
         cursor = self.database.connection().execute(query, values)
         while rows := cursor.fetchmany(INDEX_BATCH):
-            vectors = _matrix([row["vector"] for row in rows])
+            vectors = matrix_of([row["vector"] for row in rows])
             yield [row["id"] for row in rows], vectors, [row["document_id"] for row in rows]
-
-    def _languages(self) -> list[str]:
-        rows = self.database.rows("SELECT DISTINCT language FROM documents WHERE state = 'ready'")
-        return sorted(str(row["language"]) for row in rows)
-
-    def _passages(
-        self, hits: Sequence[tuple[int, float]], documents: Sequence[str] | None
-    ) -> list[Passage]:
-        """Return the hits that are chunks of ready documents, in the order of the hits."""
-        marks = ", ".join("?" for _ in hits)
-        rows = self.database.rows(
-            f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits]
-        )
-        known = self._by_id()
-        wanted = known.keys() if documents is None else known.keys() & set(documents)
-        chunks = {row["id"]: _chunk(row) for row in rows if row["document_id"] in wanted}
-        return [
-            Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)
-            for i, score in hits
-            if i in chunks
-        ]
-
-
-def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
-    """Return a condition that holds rows of chunks to these documents, and its values."""
-    if documents is None:
-        return "", ()
-    return f"AND document_id IN ({', '.join('?' for _ in documents)})", documents
-
-
-def _document(row: Row) -> Document:
-    document_id, _state, *described, notes, read_as = row
-    told = () if notes == "[]" else tuple(map(_note, json.loads(notes)))
-    return Document(*(document_id, *described, told, read_as))
-
-
-def _note(told: dict[str, Any]) -> Notice:
-    """Return a note; earlier versions wrote its English text too, the first nothing else."""
-    return (
-        Notice(told["kind"], told["facts"])
-        if told["kind"]
-        else Notice("Remark", {"text": told["text"]})
-    )
-
-
-def _values(document: Document) -> tuple[Any, ...]:
-    """Return the document's fields in the order of the table, without its state."""
-    fields = asdict(document)
-    fields["notes"] = json.dumps(fields["notes"], ensure_ascii=False)
-    return tuple(fields.values())
-
-
-def _chunk(row: Row) -> Chunk:
-    return Chunk(
-        document_id=row["document_id"],
-        ordinal=row["ordinal"],
-        text=row["text"],
-        char_start=row["char_start"],
-        char_end=row["char_end"],
-        page_starts=tuple((offset, page) for offset, page in json.loads(row["page_starts"])),
-        heading=row["heading"],
-    )
-
-
-def _matrix(blobs: Sequence[bytes]) -> Matrix:
-    """Return the vectors that float16 blobs hold."""
-    import numpy as np
-
-    values = np.frombuffer(b"".join(blobs), dtype=np.float16)
-    return values.reshape(len(blobs), -1).astype(np.float32)

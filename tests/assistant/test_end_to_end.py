@@ -37,7 +37,7 @@ def test_a_spanish_question_is_answered_in_spanish_from_an_english_page(tmp_path
     outcomes = list(
         add(
             [book],
-            shelf=workspace.library,
+            writer=workspace.library,
             embedder=workspace.embedder,
             language_of=identify_document,
         )

@@ -25,7 +25,7 @@ def until(holds: Callable[[], bool]) -> None:
 def uploads(workspace: Workspace) -> Uploads:
     return Uploads(
         workspace.library.folder / "uploads",
-        shelf=workspace.library,
+        writer=workspace.library,
         embedder=workspace.embedder,
         language_of=identify_document,
     )

@@ -37,7 +37,7 @@ def with_report(workspace: Workspace, folder: Path) -> Workspace:
     path.write_text(REPORT, encoding="utf-8")
     outcomes = add(
         [path],
-        shelf=workspace.library,
+        writer=workspace.library,
         embedder=workspace.embedder,
         language_of=identify_document,
     )

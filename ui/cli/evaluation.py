@@ -26,7 +26,7 @@ from assistant.models.choosing import installed_models
 from assistant.settings import Settings
 from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
-from evaluation.corpus import take_in
+from evaluation.corpus import add_texts
 from evaluation.datasets import DataSet, Question, load, some
 from evaluation.differences import compare
 from evaluation.provenance import sources_hash, surroundings
@@ -161,8 +161,13 @@ def _prepared(data: DataSet, wanted: Measurement, settings: Settings) -> Evaluat
     folder.mkdir(parents=True, exist_ok=True)
     workspace = open_workspace(replace(settings, home=folder))
     with bars.counting(data.name) as show:
-        shelf, embedder = workspace.library, workspace.embedder
-        ids = take_in(data, folder / "texts", shelf=shelf, embedder=embedder, report=show)
+        ids = add_texts(
+            data,
+            folder / "texts",
+            library=workspace.library,
+            embedder=workspace.embedder,
+            report=show,
+        )
 
     @cache
     def pages(document_id: str) -> dict[int, str]:
@@ -213,8 +218,8 @@ def _llamaindex(run: EvaluationRun, settings: Settings) -> System:
     except ImportError as error:
         raise MissingPackage(name="LlamaIndex", command=BASELINE_INSTALL) from error
     disable_repacking()
-    shelf = installed_models(settings)
-    chat, embedder = (shelf.find(m.name) for m in (run.workspace.model, run.workspace.embedder))
+    models = installed_models(settings)
+    chat, embedder = (models.find(m.name) for m in (run.workspace.model, run.workspace.embedder))
     parts = Parts(
         gguf=chat.path if run.answers else None,
         prompt=prompt_writer(chat),

@@ -43,8 +43,8 @@ def show(settings: Settings, words: Words) -> None:
     """Draw the machine, the models on it, and those that can be fetched."""
     if name := st.session_state.pop("switched", None):
         st.toast(plain(words("models.switched", name=name)))
-    machine, shelf = measure(), installed_models(settings)
-    installed = shelf.installed()
+    machine, local = measure(), installed_models(settings)
+    installed = local.installed()
     st.caption(
         f"{plain(machine.processor)} · {words('count.cores', count=machine.cores)} · "
         + words(
@@ -60,15 +60,15 @@ def show(settings: Settings, words: Words) -> None:
         _model(settings, words, model, machine, in_use=model.name == used)
     st.subheader(words("models.available"), anchor=False)
     names = {model.name for model in installed}
-    _available([e for e in shelf.catalogue.values() if e.name not in names], settings, words)
+    _available([e for e in local.catalogue.values() if e.name not in names], settings, words)
 
 
 def welcome(settings: Settings, words: Words) -> None:
     """Draw the first run: what is missing, and one button that fetches it."""
-    shelf = installed_models(settings)
-    installed = {model.name for model in shelf.installed()}
+    local = installed_models(settings)
+    installed = {model.name for model in local.installed()}
     missing = [name for name in STARTERS if name not in installed]
-    size = sum(shelf.catalogue[name].size_bytes for name in missing)
+    size = sum(local.catalogue[name].size_bytes for name in missing)
     st.subheader(words("models.welcome_title"), anchor=False)
     st.write(words("models.welcome", size=words.size(size)))
     if not shared_downloads().running and st.button(words("models.get_starter"), type="primary"):

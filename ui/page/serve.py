@@ -58,9 +58,9 @@ def serve(address: Address, settings: Settings, words: Words, *, opens_browser: 
         WeakPassword: other people can reach the page, and its password is too short.
         UnknownModel, ModelNotInstalled.
     """
-    shelf = installed_models(settings)
+    local = installed_models(settings)
     for name in [settings.model] if settings.model else []:
-        shelf.find(name)
+        local.find(name)
     environment = {**os.environ, **_password(address.host, words)}
     _check_port(address.host, address.port)
     app = Path(__file__).parent / "app.py"

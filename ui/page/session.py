@@ -47,7 +47,7 @@ def shared_uploads(_workspace: Workspace, folder: str) -> Uploads:
     """Return the files on their way into the library in `folder`."""
     return Uploads(
         Path(folder) / "uploads",
-        shelf=_workspace.library,
+        writer=_workspace.library,
         embedder=_workspace.embedder,
         language_of=identify_document,
     )

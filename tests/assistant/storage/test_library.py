@@ -178,12 +178,12 @@ def test_discarding_leaves_neither_rows_nor_file(library: Library, tmp_path: Pat
 
 def test_texts_kept_for_a_document_go_with_it(library: Library) -> None:
     known = add(library, BRIDGE)
-    library.keep(known.id, "summary:1", "A bridge.")
-    library.keep(known.id, "summary:1", "An old bridge.")
-    assert library.kept(known.id, "summary:1") == "An old bridge."
-    assert library.kept(known.id, "summary:2") is None
+    library.cache(known.id, "summary:1", "A bridge.")
+    library.cache(known.id, "summary:1", "An old bridge.")
+    assert library.cached(known.id, "summary:1") == "An old bridge."
+    assert library.cached(known.id, "summary:2") is None
     library.remove(known)
-    assert library.kept(known.id, "summary:1") is None
+    assert library.cached(known.id, "summary:1") is None
 
 
 # search
@@ -315,7 +315,7 @@ def test_no_trace_of_a_removed_document_stays_on_disk(
     stage(library, described, text)
     library.store_file(described, source)
     library.publish(described)
-    library.keep(described.id, "summary:1", f"About {secret}.")
+    library.cache(described.id, "summary:1", f"About {secret}.")
     vectors = EMBEDDER.embed_passages(text.split("\n\n"))
     needles = [
         *(word.encode(code) for word in secret.split() for code in ("utf-8", "utf-16-le")),

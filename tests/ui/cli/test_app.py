@@ -349,7 +349,7 @@ def test_a_folder_without_permission_is_named(locked: Path) -> None:
 
     library = Library(locked.parent / "home", ExactIndex())
     outcomes = list(
-        add([locked], shelf=library, embedder=HashEmbedder(), language_of=lambda text: "en")
+        add([locked], writer=library, embedder=HashEmbedder(), language_of=lambda text: "en")
     )
     refused = UnreadableDocument(name="secret", reason=Reason.NO_FOLDER_PERMISSION)
     assert [outcome.failure for outcome in outcomes] == [refused.notice]

@@ -32,7 +32,7 @@ def workspace() -> Workspace:
     list(
         add(
             [path],
-            shelf=made.library,
+            writer=made.library,
             embedder=made.embedder,
             language_of=identify_document,
         )

@@ -58,7 +58,7 @@ def _add(paths: Sequence[Path], settings: "Settings", *, quiet: bool) -> "list[O
     with bars.adding() as report, terminal.interruptible() as stopped:
         for outcome in add_files(
             paths,
-            shelf=library,
+            writer=library,
             embedder=embedder,
             language_of=identify_document,
             report=report,

@@ -20,9 +20,9 @@ def list_(json: options.Json = False) -> None:
     """Print the models of the catalogue and the imported ones."""
     from assistant.models.choosing import installed_models
 
-    shelf = installed_models(options.settings())
-    installed = {model.name: model for model in shelf.installed()}
-    entries = {**shelf.catalogue, **{name: model.entry for name, model in installed.items()}}
+    local = installed_models(options.settings())
+    installed = {model.name: model for model in local.installed()}
+    entries = {**local.catalogue, **{name: model.entry for name, model in installed.items()}}
     if json:
         from ui.schemas import model_json
 
@@ -39,10 +39,10 @@ def pull(names: options.ModelNames) -> None:
     from assistant.models.choosing import installed_models
     from ui.cli import bars
 
-    shelf = installed_models(options.settings())
+    local = installed_models(options.settings())
     for name in names:
         with bars.pulling(name) as report:
-            model = shelf.pull(name, report)
+            model = local.pull(name, report)
         terminal.say("models.got", name=model.name)
 
 
