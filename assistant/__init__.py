@@ -1,4 +1,4 @@
-"""Question to answer. Owns the vocabulary; knows no file format and no screen."""
+"""From a question to an answer. Owns the vocabulary; knows no file format and no screen."""
 
 import os
 

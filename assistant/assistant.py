@@ -1,7 +1,7 @@
 """The assistant: the only place that knows the order of the steps.
 
 A question:  load, rewrite, plan (search, select), notes, judge, write, cite, repair.
-A report:    look its documents up, wait for the model, write.
+A report:    find its documents, wait for the model, write.
 """
 
 import time

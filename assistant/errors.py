@@ -41,7 +41,7 @@
     │   │   └── WrongHash
     │   ├── NotEnoughMemory
     │   ├── ContextOverflow
-    │   └── NotKept
+    │   └── NotCached
     ├── LibraryError              the library on disk cannot do what was asked
     │   ├── LibraryBusy
     │   ├── LibraryDamaged
@@ -352,7 +352,7 @@ class ContextOverflow(ModelError):
     window_tokens: int
 
 
-class NotKept(ModelError):
+class NotCached(ModelError):
     """There is no room on the disk for the KV cache of a document."""
 
     title: str

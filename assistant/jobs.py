@@ -1,4 +1,4 @@
-"""Streams that run in the background while faces look at them. Knows no model and no screen.
+"""Streams that run in background threads, for callers that come and go. Knows no model.
 
 Threads are daemons of our own: those of `concurrent.futures` keep the process from ending until
 their work is done, and a model may work for minutes.

@@ -1,4 +1,4 @@
-"""Whose turn the model is: one call at a time, first come, first served.
+"""A queue for the model: one call at a time, first come, first served.
 
 Background work runs when nobody else waits, and is told when somebody does. Knows nothing of what
 is done with a turn.

@@ -1,8 +1,8 @@
-"""Where things are and how much may be used: one frozen value, from four sources.
+"""The settings: folders, models and limits, as one frozen value from four sources.
 
 A keyword given to `Settings` wins over the environment (`QUIPU_HOME`, `QUIPU_WINDOW`, …), that over
 `settings.toml` in the user's config folder, and that over defaults. `QUIPU_CONFIG` names another
-file than this; the null device stands for none.
+file; the null device stands for none.
 """
 
 import os

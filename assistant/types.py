@@ -1,4 +1,4 @@
-"""The vocabulary: the values that move through Quipu. All frozen, and they only derive."""
+"""The values that move through Quipu: documents, passages, queries, answers. All frozen."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From settings to an assistant that works. The only module that names a backend.
+"""Builds a working assistant from settings. The only module that names a backend.
 
 Imports backends and the workspace where they are needed: commands that only look at the library
 must answer at once.

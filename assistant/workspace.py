@@ -1,4 +1,4 @@
-"""What a face works with: the library, the models, an assistant, and work in the background."""
+"""What the command line, the page and programs work with: library, assistant, reports, jobs."""
 
 from dataclasses import dataclass
 from typing import Protocol, Self

@@ -1,1 +1,1 @@
-"""How good searches and answers are, in figures: data sets in, tables and comparisons out."""
+"""Measures searches and answers on data sets."""

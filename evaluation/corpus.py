@@ -1,4 +1,4 @@
-"""The texts of a data set into a library, the way any file is added."""
+"""Adds the texts of a data set to a library, the way any file is added."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

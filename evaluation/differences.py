@@ -1,4 +1,4 @@
-"""Two runs over the same questions: what changed, and how sure that is. Pure.
+"""Compares two runs over the same questions: what changed, and how sure that is. Pure.
 
 The only import of scipy.
 """

@@ -1,4 +1,4 @@
-"""Where and with what figures were measured."""
+"""The machine, versions and models with which figures were measured."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""A data set asked of a system, question by question, and summed up by pairs of languages."""
+"""Asks a system the questions of a data set, and sums up by pairs of languages."""
 
 import json
 import statistics

@@ -1,4 +1,4 @@
-"""Figures for one question: where the passage was found, how right the reply is. Pure.
+"""Scores one question: the rank of the right passage, and how right the reply is. Pure.
 
 The only import of ir_measures.
 """

@@ -1,4 +1,4 @@
-"""Questions about a reader's own documents, written by the model: a data set like any other.
+"""Writes a data set about the user's own documents, with the model.
 
 Every page becomes a text of the set. A question is kept when its answer stands on its page and the
 model itself says that the page states it.

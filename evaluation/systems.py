@@ -1,4 +1,4 @@
-"""What can be asked the questions of a data set: Quipu, one leg of its search, a model alone."""
+"""The systems under evaluation: Quipu, vectors alone, keywords alone, a model alone."""
 
 import time
 from collections.abc import Sequence

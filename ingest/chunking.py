@@ -1,4 +1,4 @@
-"""A document's text to chunks: whole sentences up to a size in tokens, never across a chapter.
+"""Cuts a document's text into chunks: whole sentences up to a size in tokens, within a chapter.
 
 The tokens are those of the embedding model, which cuts what is too long without a word. Spans are
 computed here and never guessed: `text[chunk.char_start:chunk.char_end] == chunk.text`.

@@ -1,7 +1,7 @@
-"""What runs along the edges of pages: headers, footers and page numbers. Pure.
+"""Finds headers, footers and page numbers at the edges of pages. Pure.
 
 Their texts vary from page to page ("CHAPTER 3. BEFORE INSTALLING 3.2. BACK UP"), so that looking
-for equal lines is not enough: beginnings and counting page numbers tell them from the body.
+for equal lines is not enough: equal beginnings and rising page numbers give them away.
 """
 
 import re

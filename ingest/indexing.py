@@ -1,7 +1,7 @@
-"""Files into the library, one after the other: read, clean, chunk, embed, publish.
+"""Adds files to the library, one after the other: read, clean, chunk, embed, publish.
 
-A document is staged first and shown at the end in one step, so that nothing half-taken answers
-and a changed file never vanishes while its new version is in work. Interrupted embedding goes on
+A document is staged first and shown at the end in one step, so that no half-added document answers
+and a changed file stays until its new version is ready. Interrupted embedding goes on
 where it stopped.
 """
 

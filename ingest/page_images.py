@@ -1,4 +1,4 @@
-"""A page of a PDF as a picture, with sentences marked. For the limited child alone.
+"""Draws a page of a PDF with sentences marked. Runs in the limited child only.
 
 A sentence is found by its letters and digits: line ends, hyphens and ligatures do not matter.
 """

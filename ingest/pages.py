@@ -1,4 +1,4 @@
-"""A file to its pages, whatever its format: the table of readers and the child that runs them.
+"""From a file of any format to its pages, read in the limited child.
 
 Files are strangers' work, so a reader only ever runs in a child process with limits on memory,
 processor time, output and wall clock; what comes back is JSON, never pickles. A file that kills

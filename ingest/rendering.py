@@ -1,4 +1,4 @@
-"""A page of a document as a picture, drawn in the limited child that reads files, too."""
+"""A page of a document as a picture, drawn in the limited child."""
 
 import json
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""The child process in which strangers' files are opened: started, watched and ended here.
+"""Starts, watches and ends the limited child process in which files are opened.
 
-What it may take of memory and processor time it limits itself, see child.py.
+The child limits its own memory and processor time, see sandbox_child.py.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The limited process in which files are opened.
 
-python -m ingest.sandbox_child read PATH    writes what the file holds, as JSON
-python -m ingest.sandbox_child draw PATH    reads what is wanted, as JSON, and writes a PNG
+python -m ingest.sandbox_child read PATH    writes the file's blocks, as JSON
+python -m ingest.sandbox_child draw PATH    reads a request, as JSON, and writes a PNG
 """
 
 import json

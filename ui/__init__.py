@@ -1,1 +1,1 @@
-"""The faces: the command line and the page. They hold no logic the library lacks."""
+"""The command line and the page. They hold no logic that a program would miss."""

@@ -1,1 +1,1 @@
-"""The doors to the heavy libraries: each library is imported in one module here."""
+"""Models behind contracts; each heavy library is imported in one module here."""

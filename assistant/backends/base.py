@@ -1,6 +1,6 @@
 """Contracts of the models: chat model, prefix cache, embedder, reranker, and what goes in and out.
 
-Texts go in, never token ids: what tokens are is a matter of each backend. The same contract tests
+Texts go in, never token ids: each backend has its own tokenizer. The same contract tests
 run over every chat model (`tests/assistant/backends/contract.py`).
 """
 

@@ -1,6 +1,6 @@
 """Texts to vectors and scores with sentence-transformers. The only import of it, and of torch.
 
-Knows the model folder and its prefixes; refuses to know where the texts come from.
+Knows the model folder and its prefixes; does not know where the texts come from.
 """
 
 import os

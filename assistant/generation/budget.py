@@ -1,4 +1,4 @@
-"""Who gets how many tokens of the context window, and how long it takes. Pure.
+"""How the tokens of the context window are divided, and how long an answer takes. Pure.
 
 Nothing is cut silently: what does not fit is listed in the plan, whose ledger is counted once,
 from the prompt as it will be.

@@ -1,8 +1,8 @@
 """From a reply to citations: each claim to the sentence of a page that supports it. Pure.
 
 A small model's `[2]` is a hint, not a proof. Its markers are taken out of the stream; every
-sentence, once whole, is held against the sentences of the passages by meaning and by its figures,
-names and rare words; the best match is the quote, the quote's place gives the page, and our own
+sentence, once whole, is compared with the sentences of the passages by meaning and by its figures,
+names and rare words. The best match is the quote, its place gives the page, and a
 marker is put behind the sentence. Knows nothing of models or stores.
 """
 

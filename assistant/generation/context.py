@@ -1,7 +1,6 @@
 """From a question to the context it is answered from: the whole text, passages, or notes.
 
-Decides by what fits, by what the question is about and by how long it takes. Knows neither what is
-judged of the passages nor what becomes of the reply.
+Decides by what fits, by what the question is about and by how long it takes. Knows no replies.
 """
 
 from collections.abc import Sequence

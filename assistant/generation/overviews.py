@@ -1,4 +1,4 @@
-"""Which questions are about a document as a whole rather than about something in it.
+"""Tells questions about a whole document from questions about something in it.
 
 Decided by the cosine to examples of such questions, across languages. Knows no document.
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.backends.base import ChatModel, Prefix
-from assistant.errors import NotKept
+from assistant.errors import NotCached
 from assistant.generation.prompts import section_blocks
 from assistant.generation.sections import (
     SECTION_TOKENS,
@@ -109,7 +109,7 @@ class Prefixes:
         """Prefill and cache the sections of a document that are not cached; yield progress.
 
         Raises:
-            NotKept: the cache has no room, or the model has no cache.
+            NotCached: the cache has no room, or the model has no cache.
         """
         found = self.sections(document)
         wholes = [self._whole(document, section) for section in found]
@@ -125,7 +125,7 @@ class Prefixes:
             left[number] = 0.0
             yield progress
             if not (yield from self._prefill(whole, progress, sum(left), cancelled)):
-                raise NotKept(title=document.title)
+                raise NotCached(title=document.title)
             before += sizes[number]
         yield Progress(Step.READING, before, before, "", 0.0)
 

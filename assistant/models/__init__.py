@@ -1,1 +1,1 @@
-"""Which models there are, which are here, and which of them fits this machine."""
+"""Models by name: which exist, which are installed, which fits this machine; downloads."""

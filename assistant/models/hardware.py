@@ -1,4 +1,4 @@
-"""What this machine holds and which model and window fit into it.
+"""The memory of this machine, and which model and window fit into it.
 
 Arithmetic on catalogue entries; only `measure` looks at the machine. Knows nothing of how
 models are loaded.

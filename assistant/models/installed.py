@@ -1,4 +1,4 @@
-"""The models on disk: which are installed, under which name, with which hash.
+"""The installed models: names, files and hashes.
 
     <folder>/<name>.json     one record for each installed model
     <folder>/<entry.file>    the file or folder itself; imported files stay where they are

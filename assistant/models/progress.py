@@ -1,4 +1,4 @@
-"""How far a fetch has come. Knows nothing of what is fetched or from where."""
+"""Progress of a download. Knows neither what is downloaded nor from where."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""When a follow-up needs the conversation to be understood. Pure.
+"""Tells which follow-ups cannot be understood without the conversation. Pure.
 
 Rewriting every question makes searches drift, so only a question that cannot stand alone is
 rewritten: one that is short, begins like a continuation, or depends on a pronoun. The words are

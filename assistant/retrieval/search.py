@@ -1,4 +1,4 @@
-"""Question to passages: nearness of meaning and shared words, compared across languages.
+"""From a question to passages, by vectors and keywords, compared across languages.
 
 Passages are first compared with others of their language, and then with those of other languages:
 a text that stands out among its neighbours is likely the right one, whatever its language, and a

@@ -1,4 +1,4 @@
-"""Contracts of storage: the library as it is read and written, its vectors, what is kept in it."""
+"""Contracts of storage: documents, vectors, conversations, reports and cached texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The vector index in Chroma, embedded. The only import of chromadb, when an index is opened.
 
-Holds chunk ids, vectors and document ids: no text, nothing that the library cannot give again.
+Holds chunk ids, vectors and document ids, all of which the library can give again; no text.
 It is never edited in place: Chroma 1.5 loses rows after deleting and adding again, so a loss of
 rows means a new index in a new folder, and the number of that folder is in `current`.
 

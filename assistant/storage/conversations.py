@@ -1,6 +1,6 @@
 """Conversations as rows of the library's database.
 
-A removed document takes what was said of it along: its sentences stand there.
+Removing a document removes the turns about it, since they quote its sentences.
 """
 
 from dataclasses import replace

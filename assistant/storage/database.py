@@ -4,7 +4,7 @@ Knows how to read and write safely from several threads and processes, and nothi
 rows mean.
 
     library.db   the file        write.lock    held for each write
-                                 adding.lock   held while one document is taken in
+                                 adding.lock   held while one document is added
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The exact vector index, in memory: small, slow to grow, never wrong. The oracle of the others."""
+"""An exact vector index in memory, against which other indexes are tested."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""One process at a time: a file lock that says when it has to wait."""
+"""A file lock for one process at a time, which tells when it has to wait."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ respect; reading never waits for one.
 
     library.db   the truth, see database.py
     files/       the originals
-    states/      what models kept of the documents they read, see snapshots.py
+    states/      the KV cache of each document, see backends/llama/kv_cache.py
     index/       the vector index
 """
 

@@ -1,4 +1,4 @@
-"""What a library can be asked: its documents, their text, and the passages that a query finds.
+"""Reads a library: its documents, their text, and the passages that a query finds.
 
 Reading never waits for a lock, and sees the documents that are ready, nothing half-added.
 """

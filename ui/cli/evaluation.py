@@ -1,4 +1,4 @@
-"""Data sets are added to libraries of their own, asked, summed up, compared and printed."""
+"""Runs an evaluation: adds the data set to a library of its own, asks, sums up and prints."""
 
 import json
 from collections.abc import Iterator, Sequence

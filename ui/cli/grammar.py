@@ -1,7 +1,7 @@
 """Help texts and usage errors in the user's language.
 
-Commands and options declare keys of the words instead of texts; they are told when the command
-line is built, since typer's own words are English.
+Commands and options declare keys of `ui.words` instead of texts; the texts are put in when the
+command line is built, since typer's own are English.
 """
 
 import re

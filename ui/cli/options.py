@@ -1,4 +1,4 @@
-"""Options that several commands have, each declared once, and the values they stand for."""
+"""Options that several commands share, each declared once, and the values they give."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 

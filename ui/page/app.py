@@ -1,4 +1,4 @@
-"""The page: five views over one workspace. Run by `quipu page`, through Streamlit."""
+"""The page: its views over one workspace. Run by `quipu page`, through Streamlit."""
 
 import argparse
 import hmac

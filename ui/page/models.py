@@ -1,4 +1,4 @@
-"""The view of models: what is here, what fits this machine, what can be had; and the first run."""
+"""The view of models: installed, available, and what fits this machine; and the first run."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the model was given to read for an answer, as a picture of its window and in lines."""
+"""The view of an answer's plan: what the model was given to read, as a chart and in lines."""
 
 from typing import Final
 

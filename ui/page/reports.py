@@ -1,4 +1,4 @@
-"""The view of one kind of report: what is wanted, the stored ones, and the open one with its pages.
+"""The view of one kind of report: the form, the stored reports, and the open one.
 
 Every kind is drawn by this module, from its entry in the table of kinds.
 """

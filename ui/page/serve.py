@@ -1,4 +1,4 @@
-"""The page as a server: where it listens, under which names it answers, and its password."""
+"""Serves the page: address, allowed host names and password."""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""What every view works with, shared by all tabs: the workspace and what goes on next to it."""
+"""What all views and tabs share: the workspace and the jobs that run in the background."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

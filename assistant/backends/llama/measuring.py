@@ -1,7 +1,7 @@
 """Measures the throughput of a model on this machine, and its best settings, in some seconds.
 
 Tries only settings that can make a difference, one after the other. Cells of zeros stand for a
-long context: attention to them costs as much as to others. Stores nothing.
+long context: attending to them takes as long as to any others. Stores nothing.
 """
 
 import time

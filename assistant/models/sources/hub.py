@@ -1,7 +1,7 @@
 """From the model hub to files on disk, by HTTP ranges.
 
-The one door to huggingface_hub: addresses, log-in, proxies and errors are its own. Ranges
-are asked for here because `hf_hub_download` (2.4) throws a broken download away.
+The only import of huggingface_hub, whose addresses, log-in, proxies and errors are used. Ranges
+are asked for here because `hf_hub_download` (2.4) deletes an interrupted download.
 """
 
 import os

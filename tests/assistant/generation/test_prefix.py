@@ -11,7 +11,7 @@ from assistant.assistant import Assistant
 from assistant.backends.base import PrefillReport, Prefix
 from assistant.backends.fake import HashEmbedder, ScriptedModel
 from assistant.backends.llama.model import LlamaModel
-from assistant.errors import Cancelled, NotKept
+from assistant.errors import Cancelled, NotCached
 from assistant.generation.prefix import Prefixes, section_prefix
 from assistant.generation.prompts import RULES
 from assistant.generation.sections import Section, sections
@@ -194,7 +194,7 @@ def test_what_cannot_be_kept_is_said(library: Library) -> None:
         ) -> bool:
             return False
 
-    with pytest.raises(NotKept, match="disk space"):
+    with pytest.raises(NotCached, match="disk space"):
         list(Prefixes(Full(""), library).prefill(add(library, BOOK), never))
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.assistant import Assistant
 from assistant.backends.fake import HashEmbedder
-from assistant.errors import Cancelled, ContextOverflow, NotKept
+from assistant.errors import Cancelled, ContextOverflow, NotCached
 from assistant.reports import kinds
 from assistant.reports.base import Tools
 from assistant.reports.summary import Summary
@@ -247,7 +247,7 @@ def test_prefilling_is_drawn_with_its_progress_and_its_failure(
     def prefill(_: Assistant, document: str) -> Stream[None]:
         def work(cancelled: IsCancelled) -> Events[None]:
             if document == "c":
-                raise NotKept(title="Bad book")
+                raise NotCached(title="Bad book")
             yield Progress(Step.READING, 1, 4, "3–5", 61.0)
             while not cancelled():
                 time.sleep(0.01)
