@@ -151,7 +151,9 @@ class Notice:
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class QuipuError(Exception):
-    """Something the user can understand and fix; a subclass declares its facts as fields.
+    """An error that the user can understand and fix; a subclass declares its facts as fields.
+
+    `str(error)` is one sentence in English that says what to do.
 
     Attributes:
         sentence: renders a notice in English; set by `ui.words` when it is imported.
