@@ -1,21 +1,20 @@
-"""The library on disk: documents, pages, headings, chunks, words and vectors in one database.
+"""The library on disk: documents, pages, headings, chunks, keywords and vectors in one database.
 
-This module writes; reading.py answers. The database is the truth; the vector index beside it is
-rebuilt from its rows and holds nothing of its own. Writing takes a lock that other processes
-respect; reading never waits for one.
+Here documents are added, replaced and removed; reading.py reads, search.py searches. The database
+is the source of truth: the vector index can be rebuilt from its rows at any time. Writing takes a
+lock that other processes respect; reading never waits for one.
 
-    library.db   the truth, see database.py
+    library.db   the database, see database.py
     files/       the originals
     states/      the KV cache of each document, see backends/llama/kv_cache.py
     index/       the vector index
 """
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from assistant.backends.base import Embedder
 from assistant.errors import LibraryDamaged, Notice, Reason, WrongEmbedder
@@ -24,11 +23,26 @@ from assistant.storage.conversations import forget, pass_on
 from assistant.storage.database import Connection
 from assistant.storage.keywords import fold
 from assistant.storage.reading import LibraryReader
-from assistant.storage.rows import matrix_of, values_of
+from assistant.storage.rows import (
+    CHUNK_COLUMNS,
+    DOCUMENT_COLUMNS,
+    chunk_row,
+    document_row,
+    insert_into,
+    matrix_of,
+)
 from assistant.types import Chunk, Document, Heading, Matrix, Page, Vector
 
-STATES = "states"  # folder in which there is one for each document
-INDEX_BATCH = 250  # rows: writing to Chroma levels off at about 150
+STATES: Final = "states"  # folder of the KV cache; it has a folder for each document
+STAGE_DOCUMENT: Final = (
+    f"INSERT {insert_into('documents', ('state', *DOCUMENT_COLUMNS))} "
+    "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path"
+)
+SHOW_DOCUMENT: Final = (
+    "UPDATE documents SET state = 'ready', "
+    f"{', '.join(f'{name} = :{name}' for name in DOCUMENT_COLUMNS)} WHERE id = :id"
+)
+STAGE_CHUNK: Final = f"INSERT OR REPLACE {insert_into('chunks', CHUNK_COLUMNS)}"
 
 
 class Library(LibraryReader):
@@ -37,7 +51,9 @@ class Library(LibraryReader):
     One object may be used from several threads; several processes may use one folder.
     """
 
-    def __init__(self, folder: Path, index: VectorIndex, *, embedder: Embedder | None = None):
+    def __init__(
+        self, folder: Path, index: VectorIndex, *, embedder: Embedder | None = None
+    ) -> None:
         """Open the library, making it when the folder is new.
 
         Raises:
@@ -48,27 +64,27 @@ class Library(LibraryReader):
 
     def open(self) -> None:
         self._check_embedder(stored_only=True)
-        self._check_index()
+        if self._vectors.is_short:
+            with self.database.locked():
+                if self._vectors.is_short:  # unless another process has just rebuilt it
+                    self._vectors.rebuild()
 
     def cache(self, document_id: str, key: str, text: str) -> None:
         with self.database.writing() as db:
             db.execute(
-                "INSERT OR REPLACE INTO kept SELECT id, ?, ? FROM documents WHERE id = ?",
+                "INSERT OR REPLACE INTO kept (document_id, key, text) "
+                "SELECT id, ?, ? FROM documents WHERE id = ?",
                 (key, text, document_id),
             )
 
     def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
-        """Hold the right to take documents in; call `waiting` once if another process has it."""
+        """Hold the lock for adding documents; call `waiting` once if another process holds it."""
         return self.database.adding(waiting)
 
     def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
         self._check_embedder()
         with self.database.writing() as db:
-            db.execute(
-                "INSERT INTO documents VALUES (?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET title = excluded.title, path = excluded.path",
-                values_of(document),
-            )
+            db.execute(STAGE_DOCUMENT, {"state": "staged", **document_row(document)})
             db.execute(
                 "DELETE FROM chunks WHERE document_id = ? AND ordinal >= ?",
                 (document.id, document.chunk_count),
@@ -76,11 +92,11 @@ class Library(LibraryReader):
             db.execute("DELETE FROM pages WHERE document_id = ?", (document.id,))
             db.execute("DELETE FROM headings WHERE document_id = ?", (document.id,))
             db.executemany(
-                "INSERT INTO pages VALUES (?, ?, ?, ?)",
+                "INSERT INTO pages (document_id, number, label, text) VALUES (?, ?, ?, ?)",
                 [(document.id, page.number, page.label, page.text) for page in pages],
             )
             db.executemany(
-                "INSERT INTO headings VALUES (?, ?, ?, ?)",
+                "INSERT INTO headings (document_id, level, title, char_start) VALUES (?, ?, ?, ?)",
                 [(document.id, h.level, h.title, h.char_start) for h in headings],
             )
 
@@ -92,47 +108,28 @@ class Library(LibraryReader):
 
     def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
         with self.database.writing() as db:
-            for chunk, vector in zip(chunks, vectors, strict=True):
-                db.execute(
-                    "INSERT OR REPLACE INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        chunk.document_id,
-                        chunk.ordinal,
-                        chunk.text,
-                        chunk.char_start,
-                        chunk.char_end,
-                        json.dumps(chunk.page_starts),
-                        chunk.heading,
-                        vector.astype("float16").tobytes(),
-                    ),
-                )
+            rows = [chunk_row(*pair) for pair in zip(chunks, vectors, strict=True)]
+            db.executemany(STAGE_CHUNK, rows)
 
     def publish(self, document: Document) -> None:
-        """Index the staged chunks, check the index, then show the document in one step.
+        """Index the staged chunks, check the index, then make the document visible in one step.
 
         Raises:
-            LibraryDamaged: the index does not hold what it was given.
+            LibraryDamaged: chunks are missing, or the index lost rows.
         """
-        rows = self.database.rows(
-            "SELECT id, ordinal FROM chunks WHERE document_id = ?", document.id
+        (staged,) = self.database.rows(
+            "SELECT count(*) AS chunks FROM chunks WHERE document_id = ?", document.id
         )
-        if len(rows) != document.chunk_count:
+        if staged["chunks"] != document.chunk_count:
             raise LibraryDamaged(folder=str(self.folder), reason=Reason.PARTLY_STAGED)
         with self.database.locked():
-            ready = self._count_ready()
-            if self._index.count() != ready:  # rows of a publication that was interrupted
-                self._rebuild()
-            expected = ready + len(rows)
-            for batch in self._vector_rows("document_id = ?", document.id):
-                self._index.add(*batch)
-            if self._index.count() != expected:
+            if not self._vectors.add(document.id):
                 raise LibraryDamaged(folder=str(self.folder), reason=Reason.INDEX_SHORT)
-            replaced = self._flip(document)
-            if replaced:
-                self._forget_traces()
+            if self._show(document):
+                self._erase_traces()
 
     def rename(self, document: Document, title: str) -> None:
-        """Give a document another title; what models read of it keeps the first."""
+        """Give a document another title; prompts keep the first, so that cached KV stays valid."""
         with self.database.writing() as db:
             db.execute(
                 "UPDATE documents SET title = ?, read_as = ? WHERE id = ?",
@@ -143,11 +140,11 @@ class Library(LibraryReader):
         self._discard("id = ?", document_id)
 
     def discard_unfinished(self, *, but: str) -> None:
-        """Drop what interrupted runs have staged, except the document that is now resumed."""
+        """Discard the documents staged by interrupted runs, except the one now continued."""
         self._discard("id != ?", but)
 
     def store_file(self, document: Document, source: Path) -> None:
-        """Keep a copy of the original for page pictures and later readings."""
+        """Copy the original into the library, for page images and for reading it again."""
         target = self.file(document)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         if not target.exists():
@@ -157,61 +154,56 @@ class Library(LibraryReader):
             partial.rename(target)
 
     def remove(self, document: Document) -> None:
-        """Remove a document and every trace of it: rows, words, vectors, file, free space."""
+        """Remove a document and every trace of it: rows, keywords, vectors, files, free pages."""
         with self.database.locked():
             with self.database.transaction() as db:
                 forget(db, document.id)
                 self._delete(db, [document.id])
-            self._drop_files(document)
-            self._forget_traces()
+            self._delete_files(document)
+            self._erase_traces()
 
     def close(self) -> None:
         """Close this thread's connection."""
         self.database.close()
 
-    # keeping whole
-
     def check(self) -> list[Notice]:
-        """Repair the index, and return what else is wrong."""
+        """Repair the vector index, and return the problems that cannot be repaired."""
         rows = self.database.rows("PRAGMA quick_check")
         problems = [Notice("DamagedRows", {"detail": row[0]}) for row in rows if row[0] != "ok"]
-        with self.database.locked():  # nobody is in the middle of publishing
-            if self._index.count() != self._count_ready():
-                self._rebuild()
+        with self.database.locked():  # so that no document is being published
+            self._vectors.repair()
         for document in self.documents():
             if not self.file(document).exists():
                 problems.append(Notice("FileLost", {"title": document.title}))
         return problems
 
     def drop_strays(self) -> None:
-        """Drop what models kept of documents that are gone: somebody read on meanwhile."""
+        """Delete cached KV of removed documents: a process may write some after the removal."""
         known = {document.id for document in self.documents()}
         for folder in (self.folder / STATES).glob("*"):
             if folder.is_dir() and folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    # inside
-
     def _check_embedder(self, *, stored_only: bool = False) -> None:
-        """Note whose vectors these are, unless `stored_only`.
+        """Check that the vectors are of this embedding model; record it unless `stored_only`.
 
         Raises:
-            WrongEmbedder: the library's vectors are of another embedding model.
+            WrongEmbedder: they are of another one.
         """
         if self._embedder is None:
             return
-        name, print_ = self._embedder.name, self._embedder.fingerprint
-        if self.database.fact("embedder_fingerprint") not in (None, print_):
+        name, fingerprint = self._embedder.name, self._embedder.fingerprint
+        if self.database.fact("embedder_fingerprint") not in (None, fingerprint):
             raise WrongEmbedder(stored=self.database.fact("embedder") or "?", given=name)
         if not stored_only:
-            self.database.fact_or_new("embedder_fingerprint", print_)
+            self.database.fact_or_new("embedder_fingerprint", fingerprint)
             self.database.fact_or_new("embedder", name)
 
-    def _discard(self, which: str, document_id: str) -> None:
-        """Drop staged documents with what is kept of their files."""
+    def _discard(self, condition: str, document_id: str) -> None:
+        """Delete the staged documents that meet an SQL condition, with their files."""
         with self.database.locked():
             staged = self.database.rows(
-                f"SELECT id FROM documents WHERE state = 'staged' AND {which}", document_id
+                f"SELECT id FROM documents WHERE state = 'staged' AND {condition}", document_id
             )
             with self.database.transaction() as db:
                 self._delete(db, [row["id"] for row in staged])
@@ -219,25 +211,20 @@ class Library(LibraryReader):
                 for file in (self.folder / "files").glob(f"{row['id']}*"):
                     file.unlink(missing_ok=True)
 
-    def _flip(self, document: Document) -> bool:
-        """Show the staged document for the older one of its path; return if there was one."""
+    def _show(self, document: Document) -> bool:
+        """Make a staged document visible; return whether it replaced one of the same path."""
         old = self._documents("path = ? AND id != ?", document.path, document.id)
         with self.database.transaction() as db:
-            for gone in old:
-                pass_on(db, gone.id, document.id)
+            for older in old:
+                pass_on(db, older.id, document.id)
             self._delete(db, [d.id for d in old])
             self._write_words(db, document)
-            db.execute(
-                "UPDATE documents SET state = 'ready', title = ?, path = ?, language = ?, "
-                "page_count = ?, word_count = ?, chunk_count = ?, added_at = ?, notes = ?, "
-                "read_as = ? WHERE id = ?",
-                (*values_of(document)[1:], document.id),
-            )
-        for gone in old:
-            self._drop_files(gone)
+            db.execute(SHOW_DOCUMENT, document_row(document))
+        for older in old:
+            self._delete_files(older)
         return bool(old)
 
-    def _drop_files(self, document: Document) -> None:
+    def _delete_files(self, document: Document) -> None:
         self.file(document).unlink(missing_ok=True)
         shutil.rmtree(self.folder / STATES / document.id, ignore_errors=True)
 
@@ -261,27 +248,7 @@ class Library(LibraryReader):
             )
             db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
-    def _forget_traces(self) -> None:
-        """Drop what deletion leaves behind in the index and in the database."""
-        self._rebuild()
+    def _erase_traces(self) -> None:
+        """Erase what deleted rows leave in the vector index and in the database file."""
+        self._vectors.rebuild()
         self.database.forget_traces()
-
-    def _rebuild(self) -> None:
-        ready = "document_id IN (SELECT id FROM documents WHERE state = 'ready')"
-        self._index.rebuild(self._vector_rows(ready))
-
-    def _check_index(self) -> None:
-        """Rebuild the index when it does not hold the rows it should (lost, or another's)."""
-        if self._index.count() < self._count_ready():
-            with self.database.locked():  # meanwhile the process that held it may have done it
-                if self._index.count() < self._count_ready():
-                    self._rebuild()
-
-    def _vector_rows(
-        self, where: str, *values: Any
-    ) -> Iterator[tuple[list[int], Matrix, list[str]]]:
-        query = f"SELECT id, document_id, vector FROM chunks WHERE {where} ORDER BY id"
-        cursor = self.database.connection().execute(query, values)
-        while rows := cursor.fetchmany(INDEX_BATCH):
-            vectors = matrix_of([row["vector"] for row in rows])
-            yield [row["id"] for row in rows], vectors, [row["document_id"] for row in rows]

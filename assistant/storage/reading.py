@@ -1,6 +1,6 @@
-"""Reads a library: its documents, their text, and the passages that a query finds.
+"""Reads a library: its documents, their text, and the passages that a search finds.
 
-Reading never waits for a lock, and sees the documents that are ready, nothing half-added.
+Reading never waits for a lock and sees only documents that are ready.
 """
 
 import threading
@@ -11,21 +11,22 @@ from typing import Any
 from assistant.errors import AmbiguousDocument, UnknownDocument
 from assistant.storage.base import VectorIndex
 from assistant.storage.database import Database
-from assistant.storage.keywords import Terms, match_expression, query_terms, rarity
-from assistant.storage.rows import chunk_of, document_of, matrix_of
+from assistant.storage.rows import chunk_of, document_of
+from assistant.storage.search import PassageSearch
+from assistant.storage.vectors import VectorRows
 from assistant.types import Chunk, Document, DocumentText, Heading, Matrix, Page, Passage, Vector
-
-OVERFETCH = 4  # hits asked of the index per wanted one: rows of removed documents are skipped
 
 
 class LibraryReader:
     """The reading half of a library; `Library` adds the writing half."""
 
-    def __init__(self, folder: Path, index: VectorIndex):
+    def __init__(self, folder: Path, index: VectorIndex) -> None:
         self.folder = folder
         self.database = Database(folder)
-        self._index = index
-        self._thread = threading.local()  # the documents as this thread last saw them
+        self.index = index
+        self._vectors = VectorRows(self.database, index)
+        self._search = PassageSearch(self.database, index, self._vectors, self._by_id)
+        self._thread = threading.local()  # the documents as this thread last read them
 
     def documents(self) -> list[Document]:
         return list(self._by_id().values())
@@ -34,7 +35,7 @@ class LibraryReader:
         every = self.documents()
         wanted = reference.strip()
         if (known := self._by_id().get(wanted)) is not None:
-            return known  # whatever others are called
+            return known  # also when another document has the id as its title
         found = [d for d in every if wanted in (d.title, d.path, Path(d.path).name)]
         if not found and len(wanted) >= 4:
             found = [d for d in every if d.id.startswith(wanted.lower())]
@@ -73,18 +74,13 @@ class LibraryReader:
         return [chunk_of(row) for row in rows]
 
     def file(self, document: Document) -> Path:
-        """Return where the original of a document is kept."""
+        """Return the path of the stored original of a document."""
         return self.folder / "files" / f"{document.id}{Path(document.path).suffix.lower()}"
 
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
     ) -> list[Passage]:
-        hits = self._index.search(query, limit=limit * OVERFETCH, documents=documents)
-        found: list[Passage] = []
-        while hits and len(found) < limit:  # hardly ever a second time
-            found += self._passages(hits[:limit], documents)
-            hits = hits[limit:]
-        return found[:limit]
+        return self._search.by_vector(query, limit=limit, documents=documents)
 
     def search_words(
         self,
@@ -94,20 +90,19 @@ class LibraryReader:
         documents: Sequence[str] | None = None,
         shared: bool = False,
     ) -> list[Passage]:
-        words = query_terms(question, self._languages(), shared=shared)
-        held, values = _held_to(documents)
+        return self._search.by_words(question, limit=limit, documents=documents, shared=shared)
+
+    def vectors(self, passages: Sequence[Passage]) -> Matrix:
+        return self._vectors.of(passages)
+
+    def cached(self, document_id: str, key: str) -> str | None:
         rows = self.database.rows(
-            "SELECT words.rowid AS id, -bm25(words) AS score FROM words "
-            "JOIN chunks ON chunks.id = words.rowid "
-            f"WHERE words MATCH ? {held} ORDER BY score DESC LIMIT ?",
-            *(match_expression(words), *values, limit),
+            "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key
         )
-        weight = max(self._rarity(words), 1e-6)
-        hits = [(int(row["id"]), float(row["score"]) / weight) for row in rows]
-        return self._passages(hits, documents)
+        return str(rows[0]["text"]) if rows else None
 
     def _by_id(self) -> dict[str, Document]:
-        """Return the documents that everybody sees; read again when something was written."""
+        """Return the ready documents by id; they are read again only after a write."""
         state, known = getattr(self._thread, "known", (None, {}))
         now = self.database.state()
         if state != now:
@@ -116,68 +111,9 @@ class LibraryReader:
         return known
 
     def _documents(self, where: str, *values: Any) -> list[Document]:
-        """Return the documents that everybody sees, of those that the condition names."""
+        """Return the ready documents that meet an SQL condition."""
         rows = self.database.rows(
             f"SELECT * FROM documents WHERE state = 'ready' AND {where} ORDER BY added_at, title",
             *values,
         )
         return [document_of(row) for row in rows]
-
-    def _rarity(self, words: Sequence[Terms]) -> float:
-        terms = sorted({term for each in words for term in each})
-        marks = ", ".join("?" for _ in terms)
-        found = self.database.rows(f"SELECT term, doc FROM terms WHERE term IN ({marks})", *terms)
-        counts = {str(row["term"]): int(row["doc"]) for row in found}
-        return rarity(words, counts, self._count_ready())
-
-    def vectors(self, passages: Sequence[Passage]) -> Matrix:
-        marks = ", ".join("(?, ?)" for _ in passages)
-        keys = [(p.chunk.document_id, p.chunk.ordinal) for p in passages]
-        rows = self.database.rows(
-            "SELECT document_id, ordinal, vector FROM chunks "
-            f"WHERE (document_id, ordinal) IN (VALUES {marks})",
-            *(value for key in keys for value in key),
-        )
-        found = {(row["document_id"], row["ordinal"]): row["vector"] for row in rows}
-        return matrix_of([found[key] for key in keys])
-
-    def cached(self, document_id: str, key: str) -> str | None:
-        rows = self.database.rows(
-            "SELECT text FROM kept WHERE document_id = ? AND key = ?", document_id, key
-        )
-        return str(rows[0]["text"]) if rows else None
-
-    def _count_ready(self) -> int:
-        return int(
-            self.database.rows(
-                "SELECT coalesce(sum(chunk_count), 0) FROM documents WHERE state = 'ready'"
-            )[0][0]
-        )
-
-    def _languages(self) -> list[str]:
-        rows = self.database.rows("SELECT DISTINCT language FROM documents WHERE state = 'ready'")
-        return sorted(str(row["language"]) for row in rows)
-
-    def _passages(
-        self, hits: Sequence[tuple[int, float]], documents: Sequence[str] | None
-    ) -> list[Passage]:
-        """Return the hits that are chunks of ready documents, in the order of the hits."""
-        marks = ", ".join("?" for _ in hits)
-        rows = self.database.rows(
-            f"SELECT * FROM chunks WHERE id IN ({marks})", *[i for i, _ in hits]
-        )
-        known = self._by_id()
-        wanted = known.keys() if documents is None else known.keys() & set(documents)
-        chunks = {row["id"]: chunk_of(row) for row in rows if row["document_id"] in wanted}
-        return [
-            Passage(chunk=chunks[i], document=known[chunks[i].document_id], score=score)
-            for i, score in hits
-            if i in chunks
-        ]
-
-
-def _held_to(documents: Sequence[str] | None) -> tuple[str, Sequence[str]]:
-    """Return a condition that holds rows of chunks to these documents, and its values."""
-    if documents is None:
-        return "", ()
-    return f"AND document_id IN ({', '.join('?' for _ in documents)})", documents

@@ -139,7 +139,7 @@ def test_a_deleted_index_folder_is_built_again(library: Library, reopened: bool)
     add(library, BRIDGE)
     add(library, LLAMA, title="Llamas")
     before = near(library, "granite towers and wool")
-    index = library._index
+    index = library.index
     assert isinstance(index, ChromaIndex)
     if reopened:
         index.close()
@@ -175,7 +175,7 @@ def test_two_processes_that_add_at_once_both_get_in(tmp_path: Path) -> None:
     library = chroma_library(folder)
     titles = sorted(known.title for known in library.documents())
     assert titles == [f"{name}-{book}" for name in ("ann", "bob") for book in range(4)]
-    assert count_of(library._index, library) == (16, 16)
+    assert count_of(library.index, library) == (16, 16)
     for name in ("ann", "bob"):
         for book in range(4):
             text = f"{name} book {book} tells of mountains."
@@ -262,7 +262,7 @@ def test_a_reader_goes_on_while_another_process_puts_new_indexes_in_place(
         found |= set(near(library, "their wool is spun", limit=1))
     assert child.exitcode == 0
     assert found == {LLAMA.split("\n\n")[1]}
-    assert count_of(library._index, library) == (202, 202)
+    assert count_of(library.index, library) == (202, 202)
 
 
 # sudden death
@@ -306,15 +306,15 @@ class DyingLibrary(Library):
 
     step = ""
 
-    def _flip(self, document: Document) -> bool:
-        replaced = super()._flip(document)
-        if self.step == "after flip":
+    def _show(self, document: Document) -> bool:
+        replaced = super()._show(document)
+        if self.step == "after show":
             os._exit(DIED)
         return replaced
 
     def _write_words(self, db: object, document: object) -> None:
         super()._write_words(db, document)  # type: ignore[arg-type]
-        if self.step == "during flip":
+        if self.step == "during show":
             os._exit(DIED)
 
 
@@ -326,8 +326,8 @@ def die_while_adding(folder: Path, step: str) -> None:
     add(library, f"{BRIDGE}\n\nNow it is closed.", title="The bridge")
 
 
-PUBLISHED = ("after flip", "before rebuild", "during rebuild", "after rebuild")
-UNPUBLISHED = ("before add", "after add", "during flip")
+PUBLISHED = ("after show", "before rebuild", "during rebuild", "after rebuild")
+UNPUBLISHED = ("before add", "after add", "during show")
 
 
 @pytest.mark.parametrize("step", UNPUBLISHED + PUBLISHED)
@@ -362,4 +362,4 @@ def test_a_second_death_at_the_same_place_does_no_harm(library: Library) -> None
         assert child.exitcode == DIED
     stage(library, document("x", title="Other"), "x")
     library.publish(document("x", title="Other"))
-    assert count_of(library._index, library) == (4, 4)
+    assert count_of(library.index, library) == (4, 4)
