@@ -1,8 +1,8 @@
 """Removes the same-language bias of a multilingual embedding model.
 
-Such a model puts a text near others of its language as well as near others of its meaning: for a
-Spanish question, a Spanish page about something else scores higher than the English page that
-answers it. The mean vector of the same plain sentences estimates the offset of each language;
+The vectors of such a model depend on the language of a text as well as on its meaning: for a Spanish
+question, a Spanish page about something else can score higher than the English page that answers
+it. The mean vector of the same sentences in each language estimates the language's offset;
 subtracting most of it from questions and passages leaves the meaning. Knows no store.
 """
 
@@ -14,7 +14,7 @@ from assistant.types import Matrix, Vector
 
 
 class LanguageCentering:
-    """Compares questions and passages as if they were of one language."""
+    """Compares questions and passages as if they were in one language."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

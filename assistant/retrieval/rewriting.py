@@ -1,8 +1,8 @@
 """Tells which follow-ups cannot be understood without the conversation. Pure.
 
 Rewriting every question makes searches drift, so only a question that cannot stand alone is
-rewritten: one that is short, begins like a continuation, or depends on a pronoun. The words are
-those of the question's own language: "es" is Spanish for "is" and German for "it".
+rewritten: one that is short, begins like a continuation, or depends on a pronoun. The lists of words
+are those of the question's language: "es" is Spanish for "is" and German for "it".
 """
 
 import re
@@ -13,9 +13,9 @@ from assistant.languages.detection import identify
 from assistant.languages.registry import FollowUps, language
 
 SHORT_WORDS: Final = 3
-LONG_WORDS: Final = 12  # a question this long carries what it needs, pronouns or not
+LONG_WORDS: Final = 12  # a question this long can be searched, even with pronouns
 QUESTION_MARKS: Final = ("?", "？")
-# `\b` would find a word's end at the vowel signs of Indic scripts and at combining accents.
+# `\b` matches at vowel signs of Indic scripts and at combining accents, inside of words.
 IN_WORD: Final = r"[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
 
 
@@ -43,13 +43,13 @@ def _refers(question: str, marks: FollowUps, *, spaces: bool) -> bool:
 
 
 def _any_of(words: Iterable[str], *, spaces: bool) -> str:
-    """Return a pattern for any of the words, whole where spaces separate words."""
+    """Return a pattern for any of the words; whole words where spaces separate words."""
     pattern = "|".join(map(re.escape, words)) or r"(?!)"
     return rf"(?<!{IN_WORD})(?:{pattern})(?!{IN_WORD})" if spaces else f"(?:{pattern})"
 
 
 def usable(rewritten: str, question: str) -> bool:
-    """Return whether the model's rewriting is one question: small models like to answer instead."""
+    """Return whether the rewritten text is one question: small models tend to answer instead."""
     length = len(rewritten.strip())
     asked = question.rstrip().endswith(QUESTION_MARKS)
     asks = not asked or rewritten.rstrip().endswith(QUESTION_MARKS)

@@ -1,8 +1,8 @@
 """From a question to passages, by vectors and keywords, compared across languages.
 
-Passages are first compared with others of their language, and then with those of other languages:
-a text that stands out among its neighbours is likely the right one, whatever its language, and a
-text that shares the question's language is near to it whether or not it is right. Knows no prompt.
+A passage is compared with others of its language first, and then across languages. A score well
+above those of its neighbours is a sign of relevance in any language, whereas the cosine alone favours
+texts in the question's language. Knows no prompt.
 
 Measured in docs/quality.md.
 """
@@ -19,21 +19,20 @@ from assistant.retrieval.centering import LanguageCentering
 from assistant.storage.base import Store
 from assistant.types import NO_FILTERS, Document, Filters, Passage, Vector
 
-POOL: Final = 20  # candidates of each language by meaning, and as many by words
-RERANKED: Final = 20  # best ones that a re-ranker reads, where there is one
-NEIGHBOURS: Final = 10  # next best ones that a candidate is held against
-# How much of a language's place is taken away: among texts of one language, and between languages.
+POOL: Final = 20  # candidates of each language by vectors, and as many by keywords
+RERANKED: Final = 20  # best candidates that the reranker scores, if there is one
+NEIGHBOURS: Final = 10  # next best candidates that a score is compared with
+# Share of a language's offset that is subtracted: within one language, and between languages.
 WITHIN_SHARE: Final = 0.4
 BETWEEN_SHARE: Final = 0.7
-# What standing out counts, in cosines. Few words are the same in two languages: names, figures.
+# Weights of the lead over the neighbours: cosine, keywords, keywords that two languages share.
 MEANING: Final = 2.5
 OWN_WORDS: Final = 0.3
 SHARED_WORDS: Final = 0.2
-OWN_LANGUAGE: Final = 0.07  # what texts in the question's language are nearer for no reason
-EVERY: Final = 1_000_000  # passages of the pages asked for
-# What two passages have in common that say the same: of their words, and all their figures.
-SAME_WORDS: Final = 0.9
-WORD_PLACE: Final = 3  # from 0: where the first by words stands at the latest
+OWN_LANGUAGE: Final = 0.07  # same-language bias of the cosine that is left after centering
+EVERY: Final = 1_000_000  # more than all passages of the pages asked for
+SAME_WORDS: Final = 0.9  # share of common words from which two passages say the same
+WORD_PLACE: Final = 3  # from 0: the lowest place of the best passage by keywords
 
 WORD: Final = re.compile(r"\w+")
 
@@ -42,11 +41,13 @@ Found: TypeAlias = dict[tuple[str, int], Passage]  # by document and ordinal
 
 @dataclass(frozen=True)
 class _Group:
-    """The candidates of one language, with what speaks for each.
+    """The candidates of one language with their scores.
 
     Attributes:
-        words: share of the question's words that it holds, (n,).
-        within, between: cosines without parts of the languages' places, (n,).
+        own: whether it is the language of the question.
+        words: keyword scores, see `Store.search_words`, (n,).
+        within, between: cosines with `WITHIN_SHARE` and `BETWEEN_SHARE` of the offsets of languages
+            subtracted, (n,).
     """
 
     own: bool
@@ -58,20 +59,20 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Search:
-    """How many passages of a language are looked at, and on which pages."""
+    """How many candidates of a language are retrieved, and from which pages."""
 
     limit: int
     filters: Filters
 
 
 class Retriever:
-    """Searches a library for what a question asks."""
+    """Finds the passages that may answer a question, in any language."""
 
     def __init__(self, store: Store, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
-        self._centring = LanguageCentering(embedder)
+        self._centering = LanguageCentering(embedder)
 
     def retrieve(
         self,
@@ -86,8 +87,8 @@ class Retriever:
 
         Args:
             language: of the question.
-            documents: to search in.
-            filters: whose pages the passages stand on; documents were filtered before.
+            documents: to search in; their languages and dates are filtered already.
+            filters: restrict the pages.
         """
         self._store.open()
         spoken: dict[str, list[Document]] = {}
@@ -112,7 +113,7 @@ class Retriever:
     def _reranked(
         self, reranker: Reranker, question: str, ranked: Sequence[Passage]
     ) -> list[Passage]:
-        """Return the passages with the first ones in the order of the re-ranker's scores."""
+        """Return the passages, the first `RERANKED` in the order of the reranker's scores."""
         read, others = ranked[:RERANKED], ranked[RERANKED:]
         scores = reranker.scores(question, [passage.chunk.text for passage in read])
         order = np.argsort(-scores, kind="stable")
@@ -121,7 +122,7 @@ class Retriever:
     def _by_meaning(
         self, query: Vector, documents: Sequence[Document], search: _Search
     ) -> list[Passage]:
-        """Return the passages whose vectors are nearest; of a few pages, each is compared."""
+        """Return the nearest passages; if pages are restricted, all on them are compared."""
         if search.filters.pages is None:
             ids = [document.id for document in documents]
             return self._store.search_vectors(query, limit=search.limit, documents=ids)
@@ -139,7 +140,7 @@ class Retriever:
         spoken: Mapping[str, Sequence[Document]],
         search: _Search,
     ) -> dict[str, list[Passage]]:
-        """Return passages of each language by the words they share with the question."""
+        """Return the best passages by keywords, by language."""
         own = [document.id for document in spoken.get(language, ())]
         foreign = [d.id for code, each in spoken.items() if code != language for d in each]
         found: list[Passage] = []
@@ -162,11 +163,11 @@ class Retriever:
         near: Sequence[Passage],
         worded: Sequence[Passage],
     ) -> _Group | None:
-        """Return what speaks for each candidate of one language.
+        """Return the candidates of one language with their scores; None when there are none.
 
         Args:
             languages: of the question, and of the candidates.
-            near, worded: those found by meaning, and by words.
+            near, worded: candidates found by vectors, and by keywords.
         """
         held = {_key(passage): passage.score for passage in worded}
         found: Found = {_key(passage): passage for passage in (*near, *worded)}
@@ -178,13 +179,13 @@ class Retriever:
             own=languages[0] == languages[1],
             passages=passages,
             words=np.array([held.get(key, 0.0) for key in found], np.float32),
-            within=self._centring.compare(query, vectors, *languages, share=WITHIN_SHARE),
-            between=self._centring.compare(query, vectors, *languages, share=BETWEEN_SHARE),
+            within=self._centering.compare(query, vectors, *languages, share=WITHIN_SHARE),
+            between=self._centering.compare(query, vectors, *languages, share=BETWEEN_SHARE),
         )
 
 
 def passages_of(store: Store, documents: Sequence[Document], filters: Filters) -> list[Passage]:
-    """Return all passages of the documents that the filters leave, as the texts run."""
+    """Return all passages of the documents that the filters permit, in reading order."""
     return [
         Passage(chunk, document)
         for document in documents
@@ -194,7 +195,7 @@ def passages_of(store: Store, documents: Sequence[Document], filters: Filters) -
 
 
 def _without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
-    """Return at most `limit` passages, none of which says what a better one says already."""
+    """Return at most `limit` passages without near-duplicates of better ones."""
     kept: list[tuple[Passage, frozenset[str]]] = []
     for passage in ranked:
         words = frozenset(WORD.findall(passage.chunk.text.lower()))
@@ -206,7 +207,7 @@ def _without_copies(ranked: Sequence[Passage], limit: int) -> list[Passage]:
 
 
 def _same(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Tell whether two texts of such words say the same: another figure is another statement."""
+    """Tell whether texts with these words are near-duplicates; they differ if a figure differs."""
     if abs(len(one) - len(other)) > (1 - SAME_WORDS) * max(len(one), len(other)):
         return False
     differing = one ^ other
@@ -216,7 +217,7 @@ def _same(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def _scored(groups: Sequence[_Group]) -> list[Passage]:
-    """Return all candidates with scores that can be compared."""
+    """Return all candidates with scores that are comparable across languages."""
     if not groups:
         return []
     usual_within = float(np.concatenate([group.within for group in groups]).mean())
@@ -235,9 +236,9 @@ def _scored(groups: Sequence[_Group]) -> list[Passage]:
 
 
 def _with_best_word(ranked: Sequence[Passage], group: _Group) -> list[Passage]:
-    """Bring the first by words forward: a name or a code may be all there is to go by.
+    """Move the best passage by keywords up to `WORD_PLACE`: a name or a code may decide.
 
-    Not among several languages, where it is the one in the question's language that has the words.
+    Only for candidates of one language; among several, keywords favour the question's language.
     """
     first = _key(group.passages[int(group.words.argmax())])
     place = next(place for place, passage in enumerate(ranked) if _key(passage) == first)
@@ -247,10 +248,10 @@ def _with_best_word(ranked: Sequence[Passage], group: _Group) -> list[Passage]:
 
 
 def _neighbours(values: Vector, usual: float = 0.0) -> float:
-    """Return the mean of the values that come next after the best.
+    """Return the mean of the `NEIGHBOURS` values after the best.
 
     Args:
-        usual: stands for those that a small group does not have.
+        usual: value in the place of those missing in a small group.
     """
     next_best = np.sort(values)[::-1][1 : NEIGHBOURS + 1]
     missing = NEIGHBOURS - len(next_best)

@@ -1,1 +1,1 @@
-"""The library on disk: SQLite holds the truth, Chroma an index over it."""
+"""The library on disk: SQLite is the source of truth, Chroma an index built from it."""

@@ -22,24 +22,27 @@ from assistant.types import (
 
 
 class TurnState(StrEnum):
+    """What became of a question."""
+
     RUNNING = "running"
     ANSWERED = "answered"
     STOPPED = "stopped"
     FAILED = "failed"
-    REMOVED = "removed"  # with a document that it was about
+    REMOVED = "removed"  # because a document that it quoted was removed
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A question of a conversation, and what came of it.
+    """A question of a conversation, and its answer.
 
     Attributes:
         number: from 1.
-        language: of the answer as it was asked for; "" for the question's.
-        documents: ids of those it was asked of; none means all.
-        filters: what of these documents was searched.
-        text: what was written, also when it was stopped before its end.
-        failure: why it failed.
+        language: requested for the answer; "" for the question's.
+        documents: ids of those it was asked about; none means all.
+        filters: restrict what was searched in these documents.
+        text: of the answer, also when it was stopped before its end.
+        answer: None until it is complete.
+        failure: why there is no answer; None when nothing failed.
     """
 
     number: int
@@ -55,8 +58,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Attributes:
-    title: the beginning of its first question, until it is renamed.
+    """A series of questions and answers.
+
+    Attributes:
+        title: the beginning of its first question, until it is renamed.
+        begun_at: in ISO 8601, UTC.
     """
 
     id: str
@@ -65,17 +71,25 @@ class Conversation:
 
 
 class VectorIndex(Protocol):
-    """Chunk ids by nearness. Holds nothing that cannot be rebuilt from the library."""
+    """Finds the chunks with the nearest vectors. Can be rebuilt from the library at any time."""
 
     def add(self, ids: Sequence[int], vectors: Matrix, documents: Sequence[str]) -> None:
-        """Add or overwrite; `documents` are the document ids of the rows."""
+        """Add or overwrite vectors.
+
+        Args:
+            ids: of the chunks.
+            vectors: (n, dim), of length one.
+            documents: the document id of each row.
+        """
         ...
 
     def rebuild(self, rows: Iterable[tuple[Sequence[int], Matrix, Sequence[str]]]) -> None:
-        """Replace everything by `rows`, given in batches as for `add`."""
+        """Replace all rows by these, given in batches as for `add`."""
         ...
 
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """Return the number of rows."""
+        ...
 
     def search(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
@@ -85,17 +99,19 @@ class VectorIndex(Protocol):
 
 
 class Store(Protocol):
-    """The library as the assistant reads it."""
+    """The library as the assistant sees it; what is not ready yet is invisible."""
 
     def open(self) -> None:
-        """Make ready for searching what is not ready yet; whoever searches begins with it.
+        """Prepare the vector index; to be called before a search.
 
         Raises:
             WrongEmbedder: its vectors are of another embedding model.
         """
         ...
 
-    def documents(self) -> list[Document]: ...
+    def documents(self) -> list[Document]:
+        """Return all documents, in the order in which they were added."""
+        ...
 
     def document(self, reference: str) -> Document:
         """Return the one document whose id starts with, or title or file name is, `reference`.
@@ -105,13 +121,24 @@ class Store(Protocol):
         """
         ...
 
-    def document_text(self, document_id: str) -> DocumentText: ...
+    def document_text(self, document_id: str) -> DocumentText:
+        """Return the text of a document with its pages and headings."""
+        ...
 
-    def chunks(self, document_id: str) -> list[Chunk]: ...
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in reading order."""
+        ...
 
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
-    ) -> list[Passage]: ...
+    ) -> list[Passage]:
+        """Return the passages with the highest cosine, best first; the score is the cosine.
+
+        Args:
+            query: (dim,), of length one.
+            documents: ids of the documents to search; None means all.
+        """
+        ...
 
     def search_words(
         self,
@@ -121,12 +148,14 @@ class Store(Protocol):
         documents: Sequence[str] | None = None,
         shared: bool = False,
     ) -> list[Passage]:
-        """Return passages by the words they share with the question, best first.
+        """Return the passages with the highest BM25, best first.
 
-        A score is BM25 as a share of what the rarity of all words of the question adds up to.
+        The score is BM25 divided by the summed IDF of the question's words, so that scores of
+        different questions are comparable.
 
         Args:
-            shared: go only by words that are likely the same in another language.
+            documents: ids of the documents to search; None means all.
+            shared: use only words that are probably the same in other languages.
         """
         ...
 
@@ -135,33 +164,38 @@ class Store(Protocol):
         ...
 
     def cached(self, document_id: str, key: str) -> str | None:
-        """Return a text kept for this document under `key`, or None."""
+        """Return the text cached for a document under a key, or None."""
         ...
 
     def cache(self, document_id: str, key: str, text: str) -> None:
-        """Keep a text until the document is removed; nothing when it is gone already."""
+        """Cache a text until the document is removed; do nothing if it is removed already."""
         ...
 
 
 class ConversationStore(Protocol):
-    """Conversations with their turns, kept for another day."""
+    """Stores conversations with their turns."""
 
     def conversations(self) -> list[Conversation]:
-        """Return all, the newest first."""
+        """Return all conversations, the newest first."""
         ...
 
     def put_conversation(self, conversation: Conversation) -> None:
-        """Add it, or give the one with its id another title."""
+        """Add a conversation, or change the title of the one with its id."""
         ...
 
-    def remove_conversation(self, conversation: str) -> None: ...
+    def remove_conversation(self, conversation: str) -> None:
+        """Remove a conversation, given by its id, with its turns."""
+        ...
 
     def turns(self, conversation: str) -> list[Turn]:
-        """Return the turns in order; none for a conversation that is not there."""
+        """Return the turns in order; none for an unknown conversation."""
         ...
 
     def put_turn(self, conversation: str, turn: Turn) -> None:
-        """Add it, or replace the one of its number; nothing when the conversation is gone."""
+        """Add a turn, or replace the one of its number.
+
+        Does nothing if the conversation is removed already.
+        """
         ...
 
 
@@ -173,34 +207,40 @@ class ReportStore(Protocol):
         ...
 
     def put_report(self, kind: str, key: str, documents: Sequence[str], text: str) -> None:
-        """Store a report in the place of the one with its key.
+        """Store a report, replacing the one with its key.
 
-        Nothing happens when a document is gone; with a document, its reports are removed.
+        Does nothing if a document is removed already. Removing a document removes its reports.
         """
         ...
 
 
 class DocumentWriter(Protocol):
-    """The library as ingestion writes it: staged, then all at once."""
+    """The library as ingestion sees it: documents are staged, then published in one step."""
 
-    def find(self, document_id: str) -> Document | None: ...
+    def find(self, document_id: str) -> Document | None:
+        """Return a document by its id; None when there is none."""
+        ...
 
-    def find_path(self, path: str) -> Document | None: ...
+    def find_path(self, path: str) -> Document | None:
+        """Return the document that was added from a path; None when there is none."""
+        ...
 
     def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
-        """Write a document that nobody sees yet; what was embedded for it before stays."""
+        """Write a document that is not visible yet; chunks embedded earlier are kept."""
         ...
 
     def staged_vectors(self, document_id: str) -> Mapping[int, tuple[str, Vector]]:
-        """Return ordinal -> (text, vector) of chunks that an interrupted run had embedded."""
+        """Return ordinal -> (text, vector) of the chunks embedded by an interrupted run."""
         ...
 
-    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None: ...
+    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
+        """Write chunks of a staged document with their vectors, (n, dim)."""
+        ...
 
     def publish(self, document: Document) -> None:
-        """Show the staged document and drop the older one of the same path, in one step."""
+        """Make a staged document visible and remove the older one of its path, in one step."""
         ...
 
     def discard(self, document_id: str) -> None:
-        """Drop a staged document."""
+        """Delete a staged document."""
         ...

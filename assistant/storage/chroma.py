@@ -1,8 +1,8 @@
 """The vector index in Chroma, embedded. The only import of chromadb, when an index is opened.
 
-Holds chunk ids, vectors and document ids, all of which the library can give again; no text.
-It is never edited in place: Chroma 1.5 loses rows after deleting and adding again, so a loss of
-rows means a new index in a new folder, and the number of that folder is in `current`.
+Holds chunk ids, vectors and document ids, and no text; all of it can be rebuilt from the library.
+Rows are only added: Chroma 1.5 loses rows when some are deleted and others added. To delete rows, a
+new index is built in a new folder, and its number (generation) is written to `current`.
 
     index/current   the number of the index in use
     index/g1/       Chroma's own files
@@ -27,7 +27,7 @@ CONFIGURATION = {
     "hnsw": {"space": "cosine", "ef_construction": 800, "max_neighbors": 64, "ef_search": 1000}
 }
 NAME = "chunks"
-M_PERTURB = -6  # glibc's mallopt: fill with this byte what is handed out
+M_PERTURB = -6  # glibc's mallopt: the byte that allocated memory is filled with
 FILLING = 0x55
 
 T = TypeVar("T")
@@ -35,10 +35,10 @@ T = TypeVar("T")
 
 @dataclass
 class _State:
-    """What is open in one folder: number and stamp of the index, client, collection.
+    """What is open in one folder: generation and stamp of the index, client, collection.
 
-    Chroma gives all clients of a process the same rows in memory, also when another process has
-    written since: so the indexes of one folder open and close together.
+    All Chroma clients of a process share their rows in memory, which become stale when another
+    process writes. So the indexes of one folder are opened and closed together.
     """
 
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -49,7 +49,7 @@ _STATES: defaultdict[Path, _State] = defaultdict(_State)
 
 
 class ChromaIndex:
-    """One collection in a folder; follows when another process has built a new one."""
+    """A `VectorIndex` in a folder; reopens it when another process has rebuilt it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -100,9 +100,9 @@ class ChromaIndex:
         return self._reading(find) or []
 
     def _reading(self, read: Callable[[Any], T]) -> T | None:
-        """Return what `read` gets from the collection, or None when there is none.
+        """Return what `read` returns for the collection; None when there is no index.
 
-        Once more when another process has put a new index in the place of the one being read.
+        Reads again if another process has replaced the index meanwhile.
         """
         with self._state.lock:
             while generation := self._current():
@@ -121,7 +121,7 @@ class ChromaIndex:
             return None
 
     def close(self) -> None:
-        """Let go of Chroma's files."""
+        """Close Chroma's files."""
         with self._state.lock:
             if self._state.open is not None:
                 self._state.open[2].close()
@@ -132,7 +132,7 @@ class ChromaIndex:
         return int(marker.read_text()) if marker.exists() else 0
 
     def _switch_to(self, generation: int) -> None:
-        """Make a whole index the one in use, and drop the others."""
+        """Use a complete index from now on, and delete the others."""
         partial = self._folder / "current.partial"
         partial.write_text(str(generation))
         partial.rename(self._folder / "current")
@@ -144,7 +144,7 @@ class ChromaIndex:
         return self._folder / f"g{generation}"
 
     def _collection(self) -> Any:
-        """Return the collection, opened again when another process has written since."""
+        """Return the collection, reopened if another process has written to it."""
         generation = self._current()
         if self._state.open is not None and self._state.open[:2] == (
             generation,
@@ -157,7 +157,7 @@ class ChromaIndex:
         return collection
 
     def _stamp(self, generation: int) -> tuple[int, int]:
-        """Return what changes in the folder whenever somebody writes."""
+        """Return a stamp that changes with every write by any process."""
         file = self._path(generation) / "chroma.sqlite3"
         if not file.exists():
             return (0, 0)
@@ -167,10 +167,10 @@ class ChromaIndex:
 
 @contextmanager
 def _filled_memory() -> Iterator[None]:
-    """Let glibc fill the memory it hands out.
+    """Make glibc fill the memory that it allocates.
 
-    Chroma writes the room it keeps for later vectors as it finds it, and there a removed vector
-    may still stand. Other allocators cannot be told.
+    Chroma writes uninitialised memory, reserved for later vectors, to its files; it may contain a
+    removed vector. Other allocators have no such switch.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is None:
@@ -184,7 +184,7 @@ def _filled_memory() -> Iterator[None]:
 
 
 def _opened(folder: Path) -> tuple[Any, Any]:
-    """Return a client for the folder and the collection in it, made when there is none."""
+    """Return a client for the folder, and the collection in it, created if necessary."""
     import chromadb
     from chromadb.config import Settings
 

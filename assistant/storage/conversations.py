@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def stored() -> "TypeAdapter[Turn]":
-    """Return what reads and writes turns; built when the first is, for that takes a while."""
+    """Return the serialiser of turns; built on first use, because that takes a while."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Turn)
@@ -54,12 +54,12 @@ class ConversationTable:
         with self._database.writing() as db:
             if db.execute(
                 "SELECT 1 FROM conversations WHERE id = ?", (conversation,)
-            ).fetchone():  # it may have been removed while this was answered
+            ).fetchone():  # it may have been removed while the question was answered
                 _put(db, conversation, turn)
 
 
 def forget(db: Connection, document_id: str) -> None:
-    """Take out of all turns what they may say of a document; the questions stay."""
+    """Delete the answers of all turns that may quote a document; the questions stay."""
     rows = db.execute(
         "SELECT turns.conversation_id, turn FROM turns JOIN turn_documents "
         "USING (conversation_id, number) WHERE document_id = ?",
@@ -70,7 +70,7 @@ def forget(db: Connection, document_id: str) -> None:
 
 
 def pass_on(db: Connection, document_id: str, newer: str) -> None:
-    """Let what was said of a document go with its newer version."""
+    """Assign the turns about a document to its newer version."""
     db.execute(
         "UPDATE OR IGNORE turn_documents SET document_id = ? WHERE document_id = ?",
         (newer, document_id),
@@ -78,7 +78,7 @@ def pass_on(db: Connection, document_id: str, newer: str) -> None:
 
 
 def _put(db: Connection, conversation: str, turn: Turn) -> None:
-    """Write a turn with the documents that it may quote; not when it was emptied meanwhile."""
+    """Write a turn with the documents that it may quote, unless it was emptied meanwhile."""
     key = (conversation, turn.number)
     kept = db.execute(
         "SELECT state FROM turns WHERE conversation_id = ? AND number = ?", key
@@ -86,7 +86,7 @@ def _put(db: Connection, conversation: str, turn: Turn) -> None:
     if kept and kept["state"] == TurnState.REMOVED:
         return
     quoted = _quoted(db, turn)
-    if quoted:  # a follow-up may say again what stands in the turns before it
+    if quoted:  # a follow-up may repeat what earlier turns say
         earlier = db.execute(
             "SELECT document_id FROM turn_documents WHERE conversation_id = ? AND number < ?", key
         )
@@ -95,7 +95,7 @@ def _put(db: Connection, conversation: str, turn: Turn) -> None:
 
 
 def _quoted(db: Connection, turn: Turn) -> set[str]:
-    """Return the documents whose text a turn may hold, or get while it is being answered."""
+    """Return the documents whose text a turn contains, or may contain once it is answered."""
     if turn.answer:
         return {document for document, _ in turn.answer.plan.pages_read}
     if not turn.text and turn.state is not TurnState.RUNNING:

@@ -1,7 +1,6 @@
 """One SQLite file: its tables, its connections and the locks for writing. The only sqlite3.
 
-Knows how to read and write safely from several threads and processes, and nothing of what the
-rows mean.
+Reads and writes safely from several threads and processes. Does not know what the rows mean.
 
     library.db   the file        write.lock    held for each write
                                  adding.lock   held while one document is added
@@ -23,7 +22,7 @@ VERSION_1 = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,              -- SHA-256 of the file's bytes
-    state TEXT NOT NULL,              -- 'staged': nobody sees it yet; 'ready'
+    state TEXT NOT NULL,              -- 'staged' (not visible yet) or 'ready'
     title TEXT NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL,
     page_count INTEGER NOT NULL, word_count INTEGER NOT NULL, chunk_count INTEGER NOT NULL,
     added_at TEXT NOT NULL, notes TEXT NOT NULL);
@@ -35,7 +34,7 @@ CREATE TABLE headings (
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     level INTEGER NOT NULL, title TEXT NOT NULL, char_start INTEGER NOT NULL);
 CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a stale index row hits nothing
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused, so a stale index row finds nothing
     document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
     ordinal INTEGER NOT NULL, text TEXT NOT NULL,
     char_start INTEGER NOT NULL, char_end INTEGER NOT NULL,
@@ -56,7 +55,7 @@ CREATE TABLE turns (
     number INTEGER NOT NULL, question TEXT NOT NULL, state TEXT NOT NULL,
     turn TEXT NOT NULL,                    -- all of it, as JSON
     PRIMARY KEY (conversation_id, number));
-CREATE TABLE turn_documents (              -- whose text a turn quotes; they may be gone
+CREATE TABLE turn_documents (              -- documents that a turn quotes; they may be removed
     conversation_id TEXT NOT NULL, number INTEGER NOT NULL, document_id TEXT NOT NULL,
     PRIMARY KEY (conversation_id, number, document_id),
     FOREIGN KEY (conversation_id, number) REFERENCES turns ON DELETE CASCADE);
@@ -126,9 +125,9 @@ DELETE FROM kept WHERE key LIKE 'questions:1:%';
 DROP TABLE summaries;
 DROP TABLE comparisons;
 """
-VERSIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)  # each adds to the one before
+VERSIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)  # each migrates from the one before
 WRITE_WAIT_S = 120.0
-# How many rows hold a term; a view of `words` that each connection has for itself.
+# Number of rows with a term: a view of `words` that every connection creates for itself.
 TERMS = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)"
 PRAGMAS = ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL")
 
@@ -137,10 +136,10 @@ Row: TypeAlias = sqlite3.Row
 
 
 class Database:
-    """A file of rows; every thread has a connection of its own."""
+    """An SQLite file; every thread has its own connection."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the file in `folder`, making it when it is new.
+        """Open the file in `folder`, creating it if necessary.
 
         Raises:
             LibraryDamaged: the file is no database, or of a later version.
@@ -158,9 +157,10 @@ class Database:
         if version > len(VERSIONS):
             raise LibraryDamaged(folder=str(folder), reason=Reason.NEWER)
         if version < len(VERSIONS):
-            self._bring_forward()
+            self._migrate()
 
     def rows(self, query: str, *values: Any) -> list[Row]:
+        """Return the rows of a query."""
         return self.connection().execute(query, values).fetchall()
 
     def connection(self) -> Connection:
@@ -176,9 +176,9 @@ class Database:
         return db
 
     def state(self) -> tuple[int, int, int]:
-        """Return what is another whenever rows were written, by whoever it was."""
+        """Return a value that changes with every write by any connection."""
         db = self.connection()
-        (version,) = db.execute("PRAGMA data_version").fetchone()  # of others' writing
+        (version,) = db.execute("PRAGMA data_version").fetchone()  # of other connections
         return id(db), int(version), db.total_changes
 
     def close(self) -> None:
@@ -190,10 +190,10 @@ class Database:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the right to write, also against other processes; may be nested.
+        """Hold the write lock, which other processes respect; may be nested.
 
         Raises:
-            LibraryBusy: another process holds it for too long.
+            LibraryBusy: another process held it for `WRITE_WAIT_S` seconds.
         """
         try:
             with self._write_lock:
@@ -203,13 +203,13 @@ class Database:
 
     @contextmanager
     def adding(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold the right to take documents in; call `waiting` once if another process has it."""
+        """Hold the lock for adding documents; call `waiting` once if another process holds it."""
         with lock(self._folder / "adding.lock", waiting):
             yield
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Write everything or nothing; the right to write must be held."""
+        """Write everything or nothing; the write lock must be held."""
         db = self.connection()
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -221,16 +221,17 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Take the right to write, and write everything or nothing."""
+        """Take the write lock, and write everything or nothing."""
         with self.locked(), self.transaction() as db:
             yield db
 
     def fact(self, key: str) -> str | None:
+        """Return a stored fact about the library; None when there is none."""
         rows = self.rows("SELECT value FROM facts WHERE key = ?", key)
         return str(rows[0]["value"]) if rows else None
 
     def fact_or_new(self, key: str, value: str) -> str:
-        """Return a stored fact, storing `value` when there is none yet."""
+        """Return a stored fact; store and return `value` when there is none."""
         stored = self.fact(key)
         if stored is None:
             with self.writing() as db:
@@ -238,16 +239,16 @@ class Database:
         return stored or value
 
     def forget_traces(self) -> None:
-        """Drop what deletion leaves in the file: keyword segments, free pages, the log."""
+        """Erase what deleted rows leave in the file: keyword segments, free pages, the log."""
         db = self.connection()
         db.execute("INSERT INTO words (words) VALUES ('optimize')")
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _make(self) -> None:
-        """Make the file when there is none, beside its name and then renamed.
+        """Create the file if there is none, under a temporary name that is changed at the end.
 
-        SQLite does not wait for another process that is just changing a new file to a log.
+        SQLite does not wait for another process that is switching a new file to WAL mode.
         """
         if self._is_there():
             return
@@ -261,11 +262,11 @@ class Database:
             db.executescript("".join(VERSIONS))
             db.execute("INSERT INTO facts VALUES ('schema_version', ?)", (len(VERSIONS),))
             db.close()
-            partial.chmod(0o600)  # the log beside it will be like it
+            partial.chmod(0o600)  # SQLite gives the log the same permissions
             partial.rename(self._file)
 
-    def _bring_forward(self) -> None:
-        """Add what a library of an earlier version lacks."""
+    def _migrate(self) -> None:
+        """Migrate a library of an earlier schema version."""
         with self.writing() as db:
             (row,) = db.execute("SELECT value FROM facts WHERE key = 'schema_version'")
             for script in VERSIONS[int(row["value"]) :]:

@@ -8,7 +8,7 @@ from assistant.types import Matrix, Vector
 
 
 class ExactIndex:
-    """Keeps every vector and compares with each of them."""
+    """A `VectorIndex` that compares the query with every vector."""
 
     def __init__(self) -> None:
         self._rows: dict[int, tuple[Vector, str]] = {}

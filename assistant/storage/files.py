@@ -1,4 +1,4 @@
-"""A file lock for one process at a time, which tells when it has to wait."""
+"""File locks between processes, and files that are replaced in one step."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock; call `waiting` once if another process has it, and wait for that one."""
+    """Hold the lock; if another process holds it, call `waiting` once, then wait."""
     held = FileLock(path)
     try:
         held.acquire(timeout=0)
@@ -24,7 +24,7 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` so that a reader sees the old text or the new, never half."""
+    """Write a value as JSON so that other processes read the old file or the new, never half."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")
     temporary.replace(path)

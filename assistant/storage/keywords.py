@@ -14,27 +14,27 @@ import Stemmer
 
 from assistant.languages import registry
 
-Terms: TypeAlias = tuple[str, ...]  # of one word: itself and its stems, folded
+Terms: TypeAlias = tuple[str, ...]  # a folded word and its stems
 
 SHARED_CHARS: Final = 4
-# `\w` leaves out vowel signs and tone marks, which would cut Hindi and Thai words in pieces.
+# `\w` does not match vowel signs and tone marks: Hindi and Thai words would be cut in pieces.
 MARKS = "".join(c for c in map(chr, range(0x300, 0x1100)) if unicodedata.category(c)[0] == "M")
 WORD = re.compile(rf"[\w{MARKS}]+")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 
 def fold(text: str, language: str) -> str:
-    """Return the terms of `text` with spaces between: each word folded, and its stem."""
+    """Return the terms of a text, separated by spaces: each word folded, and its stem."""
     stemmers = _stemmers([language])
     return " ".join(term for word in _words(text) for term in _terms(word, stemmers))
 
 
 def query_terms(question: str, languages: Sequence[str], *, shared: bool = False) -> list[Terms]:
-    """Return for each word of the question its terms, stemmed for each of the languages.
+    """Return the terms of each word of the question, stemmed for each of the languages.
 
     Args:
-        shared: only words that other languages can have too: figures, and words of at least
-            `SHARED_CHARS` characters, such as names.
+        shared: use only words that other languages may share: words with digits, and words of at
+            least `SHARED_CHARS` characters, such as names.
     """
     words = dict.fromkeys(_words(question))
     stemmers = _stemmers(languages)
@@ -55,7 +55,8 @@ def rarity(words: Sequence[Terms], counts: Mapping[str, int], rows: int) -> floa
     """Return the summed IDF of the words in BM25 (Robertson and Zaragoza 2009).
 
     Args:
-        counts: number of the rows that hold a term; a term in none may be missing.
+        counts: number of rows with a term; 0 when it is missing.
+        rows: number of all rows.
     """
     weights = [
         min((_idf(counts[term], rows) for term in each if term in counts), default=_idf(0, rows))
@@ -74,7 +75,7 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _pairs(word: str) -> list[str]:
-    """Return overlapping pairs of characters, since no spaces separate the words."""
+    """Return overlapping pairs of characters, because no spaces separate the words."""
     return [word[i : i + 2] for i in range(max(1, len(word) - 1))]
 
 

@@ -1,4 +1,4 @@
-"""Reports as rows of the library's database; they go with their documents. Knows no kinds."""
+"""Reports as rows of the library's database, removed with their documents. Knows no kinds."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class ReportTable:
                 f"SELECT count(*) FROM documents WHERE id IN ({marks})", documents
             ).fetchone()
             if there < len(set(documents)):
-                return  # one was removed meanwhile
+                return  # a document was removed meanwhile
             db.execute("DELETE FROM reports WHERE kind = ? AND key = ?", (kind, key))
             row = db.execute(
                 "INSERT INTO reports (kind, key, made_at, report) VALUES (?, ?, ?, ?)",
