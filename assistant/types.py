@@ -71,6 +71,7 @@ class Document:
 
     @property
     def short_id(self) -> str:
+        """Return the beginning of the id, as lists show it."""
         return self.id[:10]
 
 
@@ -91,6 +92,7 @@ class DocumentText:
 
     @classmethod
     def of(cls, pages: Sequence[Page], headings: Sequence[Heading] = ()) -> "DocumentText":
+        """Return the text of pages put together, separated by line feeds."""
         starts, offset = [], 0
         for page in pages:
             starts.append(offset)
@@ -129,6 +131,7 @@ class Chunk:
 
     @property
     def pages(self) -> tuple[int, ...]:
+        """Return the numbers of the pages it stands on."""
         return tuple(number for _, number in self.page_starts)
 
     def page_at(self, char: int) -> int:
@@ -185,6 +188,8 @@ class Citation:
 
 
 class Role(StrEnum):
+    """Who says a message of a prompt."""
+
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
@@ -192,6 +197,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
+    """One message of a prompt."""
+
     role: Role
     text: str
 

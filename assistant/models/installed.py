@@ -61,6 +61,7 @@ class InstalledModel:
 
     @property
     def name(self) -> str:
+        """Return its name in the catalogue, or the one it was imported under."""
         return self.entry.name
 
 

@@ -22,6 +22,8 @@ from assistant.types import (
 
 
 class TurnState(StrEnum):
+    """What became of a turn of a conversation."""
+
     RUNNING = "running"
     ANSWERED = "answered"
     STOPPED = "stopped"
@@ -75,7 +77,9 @@ class VectorIndex(Protocol):
         """Replace everything by `rows`, given in batches as for `add`."""
         ...
 
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """Return the number of rows."""
+        ...
 
     def search(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
@@ -95,7 +99,9 @@ class Store(Protocol):
         """
         ...
 
-    def documents(self) -> list[Document]: ...
+    def documents(self) -> list[Document]:
+        """Return the documents that are ready, the oldest first."""
+        ...
 
     def document(self, reference: str) -> Document:
         """Return the one document whose id starts with, or title or file name is, `reference`.
@@ -105,13 +111,19 @@ class Store(Protocol):
         """
         ...
 
-    def document_text(self, document_id: str) -> DocumentText: ...
+    def document_text(self, document_id: str) -> DocumentText:
+        """Return the text of all pages, with headings and the places where pages start."""
+        ...
 
-    def chunks(self, document_id: str) -> list[Chunk]: ...
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in order."""
+        ...
 
     def search_vectors(
         self, query: Vector, *, limit: int, documents: Sequence[str] | None = None
-    ) -> list[Passage]: ...
+    ) -> list[Passage]:
+        """Return passages by cosine to the query, (dim,), best first."""
+        ...
 
     def search_words(
         self,
@@ -154,7 +166,9 @@ class ConversationStore(Protocol):
         """Add it, or give the one with its id another title."""
         ...
 
-    def remove_conversation(self, conversation: str) -> None: ...
+    def remove_conversation(self, conversation: str) -> None:
+        """Remove a conversation with its turns."""
+        ...
 
     def turns(self, conversation: str) -> list[Turn]:
         """Return the turns in order; none for a conversation that is not there."""
@@ -183,9 +197,13 @@ class ReportStore(Protocol):
 class DocumentWriter(Protocol):
     """The library as ingestion writes it: staged, then all at once."""
 
-    def find(self, document_id: str) -> Document | None: ...
+    def find(self, document_id: str) -> Document | None:
+        """Return the ready document with this id, or None."""
+        ...
 
-    def find_path(self, path: str) -> Document | None: ...
+    def find_path(self, path: str) -> Document | None:
+        """Return the ready document that was added from this path, or None."""
+        ...
 
     def stage(self, document: Document, pages: Sequence[Page], headings: Sequence[Heading]) -> None:
         """Write a document that nobody sees yet; what was embedded for it before stays."""
@@ -195,7 +213,9 @@ class DocumentWriter(Protocol):
         """Return ordinal -> (text, vector) of chunks that an interrupted run had embedded."""
         ...
 
-    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None: ...
+    def stage_chunks(self, chunks: Sequence[Chunk], vectors: Matrix) -> None:
+        """Add chunks with their vectors, (n, dim), to the staged document."""
+        ...
 
     def publish(self, document: Document) -> None:
         """Show the staged document and drop the older one of the same path, in one step."""

@@ -161,6 +161,7 @@ class Database:
             self._bring_forward()
 
     def rows(self, query: str, *values: Any) -> list[Row]:
+        """Return the rows of a query."""
         return self.connection().execute(query, values).fetchall()
 
     def connection(self) -> Connection:
@@ -226,6 +227,7 @@ class Database:
             yield db
 
     def fact(self, key: str) -> str | None:
+        """Return a fact about the library, such as its embedder; None where it is not set."""
         rows = self.rows("SELECT value FROM facts WHERE key = ?", key)
         return str(rows[0]["value"]) if rows else None
 

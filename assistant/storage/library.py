@@ -47,6 +47,7 @@ class Library(LibraryReader):
         self._embedder = embedder
 
     def open(self) -> None:
+        """Make the index usable, and rebuild it where rows are missing."""
         self._check_embedder(stored_only=True)
         self._check_index()
 

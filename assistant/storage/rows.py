@@ -11,6 +11,7 @@ from assistant.types import Chunk, Document, Matrix
 
 
 def document_of(row: Row) -> Document:
+    """Return the document of a row."""
     document_id, _state, *described, notes, read_as = row
     told = () if notes == "[]" else tuple(map(_note, json.loads(notes)))
     return Document(*(document_id, *described, told, read_as))
@@ -33,6 +34,7 @@ def values_of(document: Document) -> tuple[Any, ...]:
 
 
 def chunk_of(row: Row) -> Chunk:
+    """Return the chunk of a row."""
     return Chunk(
         document_id=row["document_id"],
         ordinal=row["ordinal"],

@@ -50,6 +50,7 @@ class Pip:
     )
 
     def fetch(self, requirement: str, folder: Path, seen: Seen) -> Path:
+        """Download one wheel into `folder`, and return its path."""
         wheels, log = folder / "wheel", folder / "errors.txt"
         with log.open("wb") as errors, self._start(requirement, folder, errors) as process:
             try:
