@@ -2,20 +2,19 @@
 
     import quipu
 
-    workspace = quipu.open_workspace(quipu.Settings())
-    quipu.add_documents(workspace, ["report.pdf"])
-    answer = workspace.assistant.answer(quipu.Query("¿Qué recomienda el informe?"))
+    with quipu.open_workspace(quipu.Settings()) as workspace:
+        quipu.add_documents(workspace, ["report.pdf"])
+        answer = workspace.assistant.answer(quipu.Query("¿Qué recomienda el informe?"))
 
-Models load when they are first used; importing this module loads none.
+`Assistant.ask` returns the same answer as a `Stream`, with its text while it is written. Models
+load when they are first used; importing this module loads none.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
+from typing import Any
 
 from assistant.assistant import Assistant
 from assistant.errors import QuipuError
-from assistant.languages.detection import identify_document
-from assistant.reports.base import ReportSpec
+from assistant.reports import kinds
 from assistant.reports.comparison import Comparison
 from assistant.reports.summary import Summary
 from assistant.settings import Settings
@@ -23,8 +22,9 @@ from assistant.streams import Progress, Stream, TextDelta
 from assistant.types import Answer, Citation, ContextOptions, Filters, Query
 from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
-from ingest.indexing import Outcome, add
-from ui import words as _words
+from ingest.indexing import Outcome, add_documents
+from ui.exports import report_markdown as _markdown
+from ui.words import Words, nearest  # the import also gives every QuipuError its sentence
 
 __all__ = [
     "Answer",
@@ -33,10 +33,10 @@ __all__ = [
     "Comparison",
     "ContextOptions",
     "Filters",
+    "Outcome",
     "Progress",
     "Query",
     "QuipuError",
-    "ReportSpec",
     "Settings",
     "Stream",
     "Summary",
@@ -44,22 +44,11 @@ __all__ = [
     "Workspace",
     "add_documents",
     "open_workspace",
+    "report_markdown",
 ]
 
-del _words  # its import gives every QuipuError its sentence
 
-
-def add_documents(workspace: Workspace, paths: Iterable[str | Path]) -> list[Outcome]:
-    """Add files and folders to the library; return what became of each file.
-
-    A file that cannot be read does not stop the others: look at `Outcome.status` and
-    `Outcome.failure`.
-    """
-    return [
-        *add(
-            [Path(path) for path in paths],
-            writer=workspace.library,
-            embedder=workspace.embedder,
-            language_of=identify_document,
-        )
-    ]
+def report_markdown(report: Any) -> str:
+    """Return a report, such as a `Summary`, as Markdown in its language, with pages."""
+    kind = next(kind for kind in kinds().values() if isinstance(report, kind.result))
+    return _markdown(kind, report, Words(nearest(kind.language(report))))

@@ -103,7 +103,7 @@ class Notice:
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class QuipuError(Exception):
-    """Something the user can understand and fix; a subclass declares its facts as fields."""
+    """An error the user can fix, as one sentence; a subclass declares its facts as fields."""
 
     sentence: ClassVar[Callable[[Notice], str] | None] = None  # in English; set by `ui.words`
 

@@ -37,9 +37,10 @@ Window = Annotated[int, BeforeValidator(lambda value: FULL_WINDOW if value == "f
 
 
 class Settings(BaseSettings):
-    """Where the library and the models are, and which models run how.
+    """Where the library and the models are, which models are used, and how they run.
 
-    Each attribute is an environment variable with the prefix `QUIPU_` and a key of the file.
+    Each attribute can be given as a keyword, as an environment variable with the prefix `QUIPU_`,
+    or as a key of the settings file.
 
     Attributes:
         home: folder of the library.

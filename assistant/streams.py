@@ -40,9 +40,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is.
+    """How far a step of the work is.
 
     Attributes:
+        name: the step, such as "searching", "reading" or "writing".
         done, total: tokens, sections, pages or bytes; 0 when unknown. While waiting, `total` is
             the number of others that are served first.
         note: pages, as "3" or "3–5"; while measuring, the model's name.
@@ -70,11 +71,13 @@ Work: TypeAlias = Callable[[IsCancelled], Events[R]]
 
 
 class Stream(Generic[R]):
-    """Work that runs while it is iterated; its result is there afterwards.
+    """Work that runs while it is iterated; its result is available afterwards.
 
-    for event in stream:      # Progress and TextDelta
-        show(event)
-    use(stream.result)
+        for event in stream:      # Progress and TextDelta
+            show(event)
+        use(stream.result)
+
+    Reading `result` without iterating runs the work to its end.
     """
 
     def __init__(self, work: Work[R], cancelled: IsCancelled = never) -> None:

@@ -165,15 +165,17 @@ class Passage:
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a claim stands.
+    """The sentence of a document that supports a claim of an answer or a report.
 
     Attributes:
-        marker: the passage number `n` of `[n]` in the answer; in a summary, in its section.
-        quote: the sentence of the page that supports the claim, as it stands in the text.
+        marker: the number `n` of `[n]` in the answer; in a summary, within its section.
+        document: its title.
+        page: physical page, from 1.
+        quote: the sentence of the page, verbatim.
         char_start: offset of the quote in the document's text.
         claim: the sentence of the answer it supports.
         strength: 0 to 1, how well the quote matches the claim.
-        supported: whether the strength is enough to rely on.
+        supported: whether the strength is high enough to rely on.
     """
 
     marker: int
@@ -230,11 +232,12 @@ BUDGET_S: Final = 60.0  # to the first token of an answer, where nobody says oth
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """How documents shall reach the model.
+    """How documents are given to the model.
 
     Attributes:
-        mode: None lets the plan decide.
-        budget_s: wanted seconds until the first token; a mode that was asked for counts more.
+        mode: whole texts, retrieved passages, or key points of every section; None chooses what
+            suits the question and fits the context window.
+        budget_s: target for the seconds until the first token; `mode` takes precedence.
     """
 
     mode: ContextMode | None = None
@@ -274,12 +277,12 @@ class ContextPlan:
 
 @dataclass(frozen=True)
 class Filters:
-    """What of the chosen documents is searched; what is empty filters nothing.
+    """Restricts which documents and pages are searched; an empty field restricts nothing.
 
     Attributes:
         languages: of the documents, as ISO 639-1 codes.
-        added_from, added_until: dates as YYYY-MM-DD; the second day is one of them.
-        pages: the first and the last, as the file counts them from 1.
+        added_from, added_until: dates as YYYY-MM-DD, both inclusive.
+        pages: first and last physical page, both inclusive, from 1.
     """
 
     languages: tuple[str, ...] = ()
@@ -308,14 +311,15 @@ NO_FILTERS: Final = Filters()
 
 @dataclass(frozen=True)
 class Query:
-    """A question with all that it is asked with, from the faces to retrieval.
+    """A question, the documents to answer it from, and the language to answer in.
 
     Attributes:
         language: of the answer, as an ISO 639-1 code; "" takes the question's.
         documents: ids, titles or file names to answer from; none means all.
-        filters: what of these documents is searched.
-        history: the conversation so far, question and reply in turn.
-        asked_in: language of the question; "" when it is not detected yet.
+        filters: restrict what is searched in these documents.
+        history: the conversation so far, questions and replies alternating.
+        context: how the documents are given to the model.
+        asked_in: language of the question, as an ISO 639-1 code; "" detects it.
     """
 
     question: str
@@ -351,15 +355,21 @@ class Repair(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """Attributes:
-    language: the language asked for, as an ISO 639-1 code.
-    written_in: the language the text was found to be in; "" when too short to tell.
-    answerable: False when the documents do not hold the answer.
-    searched_for: the question as it was searched, rewritten when it could not stand alone.
-    verified_share: of the sentences, those that a passage supports; from 0 to 1.
-    unsupported: the other sentences.
-    repaired: what was done because the reply strayed from its language.
-    truncated: the reply reached the token limit, and ends with its last whole sentence.
+    """The answer to a question, with the sentences of the documents that support it.
+
+    Attributes:
+        language: the language asked for, as an ISO 639-1 code.
+        text: with markers such as [2], each of which is explained by a citation.
+        answerable: False when the documents do not hold the answer.
+        plan: how the documents were given to the model, and what was left out.
+        model: name of the chat model.
+        written_in: the language detected in the text; "" when it is too short to tell.
+        searched_for: the question as it was searched; a follow-up question is rewritten so that
+            it can be understood alone.
+        verified_share: share of the sentences that a passage supports, from 0 to 1.
+        unsupported: the other sentences.
+        repaired: what was done because the reply was not in the language asked for.
+        truncated: the reply reached the token limit, and ends with its last whole sentence.
     """
 
     question: str

@@ -47,10 +47,16 @@ def chat_model(settings: Settings) -> ChatModel:
 
 
 def open_workspace(settings: Settings) -> "Workspace":
-    """Return everything; models load when they are first needed.
+    """Open the library and choose the models, which load when they are first needed.
+
+    Call `Workspace.stop` at the end, or use the workspace in a `with` statement.
+
+    Args:
+        settings: `Settings()` takes those of the `quipu` command: environment variables, the
+            settings file and defaults.
 
     Raises:
-        ModelError: a model is missing, or none fits this machine.
+        ModelError: a model is not installed, or none fits this machine.
     """
     from assistant.workspace import Workspace
 

@@ -51,7 +51,19 @@ class Prefilling:
 
 @dataclass(frozen=True)
 class Workspace:
-    """One library with its models; may be used from several threads."""
+    """An open document library, the models, and all that works on them.
+
+    May be used from several threads. In a `with` statement it stops all work at the end.
+
+    Attributes:
+        library: the documents, with their pages and chunks.
+        embedder: turns texts into vectors for the search.
+        model: the chat model.
+        assistant: answers questions, searches, and writes reports.
+        prefilling: documents that the model reads in advance, in the background.
+        conversations: stored conversations, and answers in the background.
+        reports: stored reports, and reports in the background; `reports.kinds` are their kinds.
+    """
 
     library: Library
     embedder: Embedder
@@ -82,14 +94,20 @@ class Workspace:
             reports=Reports(kinds(), assistant.write, table, library.documents),
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     def remove(self, document: Document) -> None:
-        """Remove a document and every trace of it, once no work reads it any more."""
+        """Stop all work on a document, then remove the document and every trace of it."""
         for each in self._work:
             each.drop(document.id)
         self.library.remove(document)
 
     def stop(self) -> None:
-        """Stop all work and release the model; what was written so far is kept."""
+        """Stop all work and release the model; finished answers and reports are stored."""
         for each in self._work:
             each.stop()
         self.model.release()

@@ -44,7 +44,7 @@ from assistant.backends.llama.opening import kv_cache, tuned_for
 from assistant.backends.llama.weights import Tokens
 from assistant.generation.prefix import FIRST_CHUNK, HEAD_BLOCK, Prefixes
 from assistant.generation.prompts import answerable_prompt, ask_prompt, passages_text
-from assistant.languages.detection import identify, identify_document
+from assistant.languages.detection import identify
 from assistant.models.choosing import installed_models
 from assistant.models.hardware import measure
 from assistant.retrieval.search import Retriever
@@ -53,7 +53,7 @@ from assistant.streams import never
 from assistant.types import Document, Passage, Query
 from assistant.wiring import open_workspace
 from assistant.workspace import Workspace
-from ingest.indexing import add
+from ingest.indexing import add_documents
 
 SETS = {"es": "xquad", "fr": "squadfr", "it": "squadit", "de": "xquad", "en": "xquad"}
 WINDOW = 20_480
@@ -175,14 +175,7 @@ def add_articles(workspace: Workspace, data: Path, home: Path) -> dict[str, Docu
         if not path.exists():
             path.write_text(article["text"], encoding="utf-8")
         titles[path.name] = article["title"]
-    list(
-        add(
-            sorted(folder.glob("*.txt")),
-            writer=workspace.library,
-            embedder=workspace.embedder,
-            language_of=identify_document,
-        )
-    )
+    add_documents(workspace, sorted(folder.glob("*.txt")))
     every = workspace.library.documents()
     return {titles[Path(document.path).name]: document for document in every}
 

@@ -27,13 +27,12 @@ from assistant.backends.llama.engine import LlamaEngine
 from assistant.backends.llama.model import LlamaModel
 from assistant.backends.llama.opening import kv_cache
 from assistant.errors import Cancelled
-from assistant.languages.detection import identify_document
 from assistant.models.choosing import installed_models
 from assistant.settings import Settings
 from assistant.streams import Progress, Step, never
 from assistant.types import Query
 from assistant.wiring import open_workspace
-from ingest.indexing import add
+from ingest.indexing import add_documents
 
 LANGUAGES = ("es", "fr", "de", "en")
 WRITTEN = 32
@@ -48,7 +47,7 @@ class Side:
             home=home, model=request["model"], window_tokens=request.get("window")
         )
         workspace = open_workspace(self.settings)
-        self.assistant, library = workspace.assistant, workspace.library
+        self.assistant = workspace.assistant
         self.reports: list[Report] = []
         self.read: dict[tuple[int, ...], Cells] = {}
         home.mkdir(exist_ok=True)
@@ -58,7 +57,7 @@ class Side:
             (home / f"report{number}.md").write_text(made.text, encoding="utf-8")
         paths = sorted(home.glob("report*.md"))
         embedder = workspace.embedder
-        list(add(paths, writer=library, embedder=embedder, language_of=identify_document))
+        add_documents(workspace, paths)
         _ = embedder.dimensions  # loads it
         self.assistant._model.load()
 

@@ -19,11 +19,10 @@ from documents import Fact, Report, report
 
 from assistant.assistant import Assistant
 from assistant.errors import ContextOverflow
-from assistant.languages.detection import identify_document
 from assistant.settings import Settings
 from assistant.types import ContextMode, ContextOptions, Query
 from assistant.wiring import chat_model, open_workspace
-from ingest.indexing import add
+from ingest.indexing import add_documents
 
 DEPTHS = 10
 LANGUAGES = ("en", "es", "fr", "de")
@@ -56,14 +55,7 @@ def with_report(settings: Settings, tokens: int) -> tuple[Report, Assistant]:
     path = settings.home / "report.md"
     path.write_text(made.text, encoding="utf-8")
     workspace = open_workspace(settings)
-    list(
-        add(
-            [path],
-            writer=workspace.library,
-            embedder=workspace.embedder,
-            language_of=identify_document,
-        )
-    )
+    add_documents(workspace, [path])
     return made, workspace.assistant
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from assistant.backends.base import Embedder
-from assistant.languages.detection import identify_document
 from evaluation.datasets import DataSet, Key, Text
 from ingest.indexing import IndexingWriter, add
 
@@ -21,7 +20,7 @@ def add_texts(
         folder: where the texts are written as files.
     """
     paths = _written(data.texts, folder)
-    outcomes = add(paths, writer=library, embedder=embedder, language_of=identify_document)
+    outcomes = add(paths, writer=library, embedder=embedder)
     ids: dict[Key, str] = {}
     for number, (text, outcome) in enumerate(zip(data.texts, outcomes, strict=True), start=1):
         if outcome.document:  # a text of nothing but white space is none

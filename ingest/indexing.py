@@ -8,7 +8,7 @@ where it stopped.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ import numpy as np
 
 from assistant.backends.base import Embedder
 from assistant.errors import Cancelled, DocumentError, EmptyDocument, Notice, Reason
+from assistant.languages.detection import identify_document
 from assistant.storage.base import DocumentWriter
 from assistant.streams import IsCancelled, never
 from assistant.types import Chunk, Document, DocumentText, Matrix
@@ -43,7 +44,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """The result of adding one file.
+
+    Attributes:
+        path: of the file.
+        document: None when the file could not be added.
+        failure: why it could not.
+    """
 
     path: str
     status: Status
@@ -94,8 +101,18 @@ class IndexingWriter(DocumentWriter, Protocol):
         ...
 
 
+class Destination(Protocol):
+    """Where documents are added, such as a workspace."""
+
+    @property
+    def library(self) -> IndexingWriter: ...
+
+    @property
+    def embedder(self) -> Embedder: ...
+
+
 def silent(progress: AddingProgress) -> None:
-    """The `Report` of somebody who does not look."""
+    """Ignore the progress: the default `Report`."""
 
 
 def files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -132,16 +149,15 @@ def add(
     *,
     writer: IndexingWriter,
     embedder: Embedder,
-    language_of: Callable[[str], str],
     report: Report = silent,
     cancelled: IsCancelled = never,
 ) -> Iterator[Outcome]:
-    """Take in each file and yield what became of it, as soon as it is known.
+    """Add each file and yield its outcome as soon as it is known.
 
     Raises:
-        Cancelled: `cancelled` said so; what was embedded stays for the next run.
+        Cancelled: `cancelled` returned True. Embedded chunks are kept for the next run.
     """
-    adder = _Adder(writer, embedder, language_of, report, cancelled)
+    adder = _Adder(writer, embedder, report, cancelled)
     for path in files(paths):
         try:
             yield adder.add(path)
@@ -154,6 +170,38 @@ def _told(error: DocumentError) -> Notice:
     facts = error.notice.facts.items()
     told = {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in facts}
     return Notice(error.notice.kind, told)
+
+
+def add_documents(
+    workspace: Destination,
+    paths: Iterable[str | Path],
+    *,
+    report: Report = silent,
+    cancelled: IsCancelled = never,
+) -> list[Outcome]:
+    """Add files, and the readable files in folders, to the library of a workspace.
+
+    Returns when all of them can be searched; embedding a long report takes about a minute. A file
+    that cannot be read does not stop the others. A file that is in the library already is left as
+    it is, and a changed one replaces its older version.
+
+    Args:
+        report: called with the progress.
+        cancelled: checked between batches of chunks.
+
+    Raises:
+        Cancelled: `cancelled` returned True. Embedded chunks are kept for the next call.
+        LibraryError: the library cannot be written.
+    """
+    return [
+        *add(
+            [Path(path) for path in paths],
+            writer=workspace.library,
+            embedder=workspace.embedder,
+            report=report,
+            cancelled=cancelled,
+        )
+    ]
 
 
 def sha256(path: Path) -> str:
@@ -169,13 +217,11 @@ class _Adder:
         self,
         writer: IndexingWriter,
         embedder: Embedder,
-        language_of: Callable[[str], str],
         report: Report,
         cancelled: IsCancelled,
     ) -> None:
         self._writer = writer
         self._embedder = embedder
-        self._language_of = language_of
         self._report = report
         self._cancelled = cancelled
 
@@ -238,7 +284,7 @@ class _Adder:
             id=document_id,
             title=_title(reading.title, first_heading, _printable(path.stem)),
             path=located(path),
-            language=self._language_of(text.text),
+            language=identify_document(text.text),
             page_count=len(cleaned.pages),
             word_count=len(text.text.split()),
             chunk_count=0,

@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("assistant", "ingest", "evaluation", "ui")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULES = sorted(
+    [ROOT / "quipu.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]
+)
 TEXTS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 # Library -> the one module, or the one folder, that may import it.
@@ -52,7 +54,8 @@ OPEN_BACKENDS = (
 # What ingestion may know of the assistant.
 VOCABULARY = (
     "assistant.types", "assistant.errors", "assistant.backends.base", "assistant.storage.base",
-    "assistant.languages.registry", "assistant.languages.sentences", "assistant.streams",
+    "assistant.languages.detection", "assistant.languages.registry",
+    "assistant.languages.sentences", "assistant.streams",
 )  # fmt: skip
 # Modules that name no library but numpy and do no input or output.
 PURE = (
@@ -107,6 +110,7 @@ def test_imports_point_inward() -> None:
         "ingest": {"assistant", "ingest"},
         "evaluation": {"assistant", "ingest", "evaluation"},
         "ui": set(PACKAGES),
+        "quipu": set(PACKAGES),
     }
     wrong = [
         (name_of(path), name)
@@ -138,10 +142,13 @@ def test_only_the_wiring_names_a_backend() -> None:
     assert wrong == []
 
 
+def test_nobody_inside_imports_the_public_surface() -> None:
+    assert list(importing("quipu")) == []
+
+
 def test_nobody_inside_imports_the_wiring() -> None:
-    assert [
-        module for module, _ in importing("assistant.wiring") if not module.startswith("ui.")
-    ] == []
+    found = {module for module, _ in importing("assistant.wiring")}
+    assert [module for module in found if not module.startswith(("ui.", "quipu"))] == []
 
 
 @pytest.mark.parametrize("name", PURE)

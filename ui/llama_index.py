@@ -1,12 +1,13 @@
 """Quipu as parts of a LlamaIndex program: a retriever, a query engine and a language model.
 
-LlamaIndex asks, Quipu answers with its own prompts, counts and checks. Nothing is downloaded.
+The retriever and the query engine use Quipu's own prompts and checks. Nothing here uses the
+network: a test refuses every connection.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -37,7 +38,14 @@ from assistant.backends.base import ChatModel, Prompt
 from assistant.types import Citation, Message, Passage, Query, Role
 
 REPLY_TOKENS = 512  # of `QuipuLLM`, where the caller names no `max_tokens`
-ROLES = {MessageRole.SYSTEM: Role.SYSTEM, MessageRole.ASSISTANT: Role.ASSISTANT}
+ROLES = {  # every other role is the user's
+    MessageRole.SYSTEM: Role.SYSTEM,
+    MessageRole.DEVELOPER: Role.SYSTEM,
+    MessageRole.ASSISTANT: Role.ASSISTANT,
+    MessageRole.CHATBOT: Role.ASSISTANT,
+    MessageRole.MODEL: Role.ASSISTANT,
+}
+T = TypeVar("T")
 
 
 class QuipuRetriever(BaseRetriever):
@@ -103,9 +111,10 @@ class QuipuQueryEngine(BaseQueryEngine):
 
 
 class QuipuLLM(CustomLLM):
-    """A chat model of Quipu as a LlamaIndex LLM.
+    """A chat model of Quipu as a LlamaIndex LLM; the option `max_tokens` limits a reply.
 
-    Messages go to the model's own template; their texts cannot become control tokens.
+    Messages go to the model's own template; their texts cannot become control tokens. The
+    asynchronous methods run the model in a thread and do not block the event loop.
     """
 
     _model: ChatModel = PrivateAttr()
@@ -127,55 +136,57 @@ class QuipuLLM(CustomLLM):
             model_name=self._model.name,
         )
 
+    def tokens(self, text: str) -> list[int]:
+        """Return a list with as many items as the text has tokens.
+
+        `set_global_tokenizer(llm.tokens)` makes LlamaIndex count as the model does; otherwise it
+        counts with the tokenizer of another model.
+        """
+        return [0] * self._model.count(text)
+
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **options: Any) -> ChatResponse:
-        return _chat_response("".join(self._pieces(_ours(messages), options)))
-
-    @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **options: Any) -> ChatResponseGen:
-        def responses() -> ChatResponseGen:
-            text = ""
-            for piece in self._pieces(_ours(messages), options):
-                text += piece
-                yield _chat_response(text, piece)
-
-        return responses()
+        return _chat_response("".join(self._deltas(_ours(messages), options)))
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **options: Any) -> ChatResponse:
-        pieces = await asyncio.to_thread(lambda: [*self._pieces(_ours(messages), options)])
-        return _chat_response("".join(pieces))
+        deltas = self._deltas(_ours(messages), options)
+        return _chat_response(await asyncio.to_thread("".join, deltas))
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **options: Any) -> ChatResponseGen:
+        return _chat_responses(self._deltas(_ours(messages), options))
 
     @llm_chat_callback()
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **options: Any
     ) -> AsyncIterator[ChatResponse]:
-        async def responses() -> AsyncIterator[ChatResponse]:
-            text, pieces = "", self._pieces(_ours(messages), options)
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                text += piece
-                yield _chat_response(text, piece)
-
-        return responses()
+        return _in_thread(_chat_responses(self._deltas(_ours(messages), options)))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **options: Any) -> CompletionResponse:
-        pieces = self._pieces([Message(Role.USER, prompt)], options)
-        return CompletionResponse(text="".join(pieces))
+        return CompletionResponse(text="".join(self._deltas(_asked(prompt), options)))
+
+    @llm_completion_callback()
+    async def acomplete(
+        self, prompt: str, formatted: bool = False, **options: Any
+    ) -> CompletionResponse:
+        deltas = self._deltas(_asked(prompt), options)
+        return CompletionResponse(text=await asyncio.to_thread("".join, deltas))
 
     @llm_completion_callback()
     def stream_complete(
         self, prompt: str, formatted: bool = False, **options: Any
     ) -> CompletionResponseGen:
-        def responses() -> CompletionResponseGen:
-            text = ""
-            for piece in self._pieces([Message(Role.USER, prompt)], options):
-                text += piece
-                yield CompletionResponse(text=text, delta=piece)
+        return _completions(self._deltas(_asked(prompt), options))
 
-        return responses()
+    @llm_completion_callback()
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **options: Any
+    ) -> AsyncIterator[CompletionResponse]:
+        return _in_thread(_completions(self._deltas(_asked(prompt), options)))
 
-    def _pieces(self, messages: Sequence[Message], options: dict[str, Any]) -> Iterator[str]:
+    def _deltas(self, messages: Sequence[Message], options: dict[str, Any]) -> Iterator[str]:
         limit = int(options.get("max_tokens") or REPLY_TOKENS)
         yield from self._model.stream(Prompt.of(messages), limit_tokens=limit)
 
@@ -223,6 +234,32 @@ def _ours(messages: Sequence[ChatMessage]) -> list[Message]:
     ]
 
 
+def _asked(prompt: str) -> list[Message]:
+    return [Message(Role.USER, prompt)]
+
+
 def _chat_response(text: str, delta: str | None = None) -> ChatResponse:
     message = ChatMessage(role=MessageRole.ASSISTANT, content=text)
     return ChatResponse(message=message, delta=delta)
+
+
+def _chat_responses(deltas: Iterator[str]) -> ChatResponseGen:
+    """Yield a response for each delta, with the text so far."""
+    text = ""
+    for delta in deltas:
+        text += delta
+        yield _chat_response(text, delta)
+
+
+def _completions(deltas: Iterator[str]) -> CompletionResponseGen:
+    """Yield a response for each delta, with the text so far."""
+    text = ""
+    for delta in deltas:
+        text += delta
+        yield CompletionResponse(text=text, delta=delta)
+
+
+async def _in_thread(responses: Iterator[T]) -> AsyncIterator[T]:
+    """Iterate in a thread, where the model may block."""
+    while (response := await asyncio.to_thread(next, responses, None)) is not None:
+        yield response

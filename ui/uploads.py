@@ -36,7 +36,6 @@ class Uploads:
         *,
         writer: IndexingWriter,
         embedder: Embedder,
-        language_of: Callable[[str], str],
     ) -> None:
         """Args:
         folder: where files wait; made when there is the first.
@@ -44,7 +43,6 @@ class Uploads:
         self._folder = folder
         self._writer = writer
         self._embedder = embedder
-        self._language_of = language_of
         self._names: dict[str, str] = {}
         self.jobs: Jobs[str, Outcome] = Jobs(workers=1)
         for left in folder.glob("*.waiting"):  # of a process that ended before their turn came
@@ -88,7 +86,6 @@ class Uploads:
                 [path],
                 writer=self._writer,
                 embedder=self._embedder,
-                language_of=self._language_of,
                 report=lambda now: report(_progress(now)),
                 cancelled=cancelled,
             )

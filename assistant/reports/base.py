@@ -42,10 +42,10 @@ class Option:
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """What a report is written for: there is one stored report for each spec.
+    """What a report is about; made by `ReportKind.spec`. One report is stored for each spec.
 
     Attributes:
-        kind: name of its kind.
+        kind: name of the kind of report, such as "summary".
         documents: their ids, in order.
         language: of the report, as an ISO 639-1 code.
         options: (name, value) of all options of the kind.

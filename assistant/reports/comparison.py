@@ -29,9 +29,10 @@ CENTRED_SHARE: Final = 0.7
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two documents side by side, in points.
+    """Two documents compared point by point.
 
     Attributes:
+        language: of the points, as an ISO 639-1 code.
         agree: pairs of points, one of each document, that say the same.
         differ: pairs that are about the same and do not say the same.
         only_first, only_second: points that have no counterpart.

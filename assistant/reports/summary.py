@@ -59,13 +59,17 @@ class SectionSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Attributes:
-    length: "short", "medium" or "long".
-    focus: the topic it is restricted to; "" for all that the document says.
-    overview: the points of the whole; for a document read in one pass, all there is.
-    sections: in reading order; empty for a document read in one pass.
-    plan: every page whose text was read, and those that only list contents, terms or sources.
-    kept: True when all points were cached and nothing had to be written.
+    """A summary of one document in points, each with the page that supports it.
+
+    Attributes:
+        language: of the points, as an ISO 639-1 code.
+        length: "short", "medium" or "long".
+        overview: the points of the whole; for a document read in one pass, all there is.
+        sections: in reading order; empty for a document read in one pass.
+        plan: every page whose text was read, and those that only list contents, terms or sources.
+        kept: True when all points were cached and nothing had to be written.
+        model: name of the chat model.
+        focus: the topic it is restricted to; "" for the whole document.
     """
 
     document: Document

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from assistant.languages.detection import identify_document
 from assistant.models.catalogue import load_catalogue
 from assistant.models.installed import InstalledModels
 from assistant.settings import Settings
 from assistant.types import Query
 from assistant.wiring import open_workspace
-from ingest.indexing import Status, add
+from ingest.indexing import Status, add_documents
 
 pytestmark = pytest.mark.model
 PAGES = (
@@ -34,14 +33,7 @@ def test_a_spanish_question_is_answered_in_spanish_from_an_english_page(tmp_path
     workspace = open_workspace(
         Settings(home=tmp_path / "home", model="starter", window_tokens=2048)
     )
-    outcomes = list(
-        add(
-            [book],
-            writer=workspace.library,
-            embedder=workspace.embedder,
-            language_of=identify_document,
-        )
-    )
+    outcomes = add_documents(workspace, [book])
     assert [(o.status, o.document.page_count if o.document else 0) for o in outcomes] == [
         (Status.ADDED, 3)
     ]

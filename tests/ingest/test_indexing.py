@@ -19,7 +19,6 @@ from assistant.errors import (
     UnreadableDocument,
     UnsupportedFile,
 )
-from assistant.languages.detection import identify_document
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.types import Document, Matrix
@@ -88,7 +87,6 @@ def take(library: Library, embedder: CountingEmbedder) -> Callable[..., list[Out
                 paths,
                 writer=library,
                 embedder=embedder,
-                language_of=identify_document,
                 **options,  # type: ignore[arg-type]
             )
         )
@@ -309,7 +307,7 @@ def test_a_crash_before_the_publication_shows_nothing_and_loses_nothing(
     path = write(tmp_path / "a.md", long_text(40))
     falling = FallingLibrary(home, ExactIndex(), embedder=embedder)
     with pytest.raises(KeyboardInterrupt):
-        list(add([path], writer=falling, embedder=embedder, language_of=identify_document))
+        list(add([path], writer=falling, embedder=embedder))
     assert falling.documents() == []
     assert by_words(falling, "boat") == []
     assert by_vector(falling, "boat") == []
@@ -317,7 +315,7 @@ def test_a_crash_before_the_publication_shows_nothing_and_loses_nothing(
 
     whole = Library(home, ExactIndex(), embedder=embedder)
     calls = list(embedder.calls)
-    (outcome,) = add([path], writer=whole, embedder=embedder, language_of=identify_document)
+    (outcome,) = add([path], writer=whole, embedder=embedder)
     assert (outcome.status, embedder.calls) == (Status.ADDED, calls)
     assert whole.documents() == [outcome.document]
     assert whole.check() == []

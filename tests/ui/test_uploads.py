@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import Reason, UnreadableDocument
-from assistant.languages.detection import identify_document
 from assistant.workspace import Workspace
 from ingest.indexing import Status
 from tests.ui.workspaces import fake_workspace
@@ -27,7 +26,6 @@ def uploads(workspace: Workspace) -> Uploads:
         workspace.library.folder / "uploads",
         writer=workspace.library,
         embedder=workspace.embedder,
-        language_of=identify_document,
     )
 
 

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from assistant.backends.fake import HashEmbedder, ScriptedModel
-from assistant.languages.detection import identify_document
 from assistant.storage.exact import ExactIndex
 from assistant.storage.library import Library
 from assistant.workspace import Workspace
-from ingest.indexing import add
+from ingest.indexing import add_documents
 
 REPORT = """\
 # Water in the valley
@@ -35,11 +34,6 @@ def with_report(workspace: Workspace, folder: Path) -> Workspace:
     """Return the workspace with the short report in its library."""
     path = folder / "valley.md"
     path.write_text(REPORT, encoding="utf-8")
-    outcomes = add(
-        [path],
-        writer=workspace.library,
-        embedder=workspace.embedder,
-        language_of=identify_document,
-    )
+    outcomes = add_documents(workspace, [path])
     assert [outcome.error for outcome in outcomes] == [""]
     return workspace

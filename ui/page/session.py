@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from assistant.jobs import Jobs
-from assistant.languages.detection import identify_document
 from assistant.models.choosing import installed_models
 from assistant.models.installed import InstalledModel
 from assistant.models.progress import PullProgress
@@ -49,7 +48,6 @@ def shared_uploads(_workspace: Workspace, folder: str) -> Uploads:
         Path(folder) / "uploads",
         writer=_workspace.library,
         embedder=_workspace.embedder,
-        language_of=identify_document,
     )
 
 

@@ -348,9 +348,7 @@ def test_a_folder_without_permission_is_named(locked: Path) -> None:
     from ingest.indexing import add
 
     library = Library(locked.parent / "home", ExactIndex())
-    outcomes = list(
-        add([locked], writer=library, embedder=HashEmbedder(), language_of=lambda text: "en")
-    )
+    outcomes = list(add([locked], writer=library, embedder=HashEmbedder()))
     refused = UnreadableDocument(name="secret", reason=Reason.NO_FOLDER_PERMISSION)
     assert [outcome.failure for outcome in outcomes] == [refused.notice]
 

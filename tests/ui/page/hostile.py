@@ -8,10 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from assistant.languages.detection import identify_document
 from assistant.settings import Settings
 from assistant.workspace import Workspace
-from ingest.indexing import add
+from ingest.indexing import add_documents
 from tests.ui.workspaces import fake_workspace
 from ui.page.app import show
 
@@ -29,14 +28,7 @@ def workspace() -> Workspace:
     made = fake_workspace(FOLDER / "home", HOSTILE)
     path = FOLDER / "bridge.txt"
     path.write_text(f"{HOSTILE}\n\nThe bridge is long. {HOSTILE}", encoding="utf-8")
-    list(
-        add(
-            [path],
-            writer=made.library,
-            embedder=made.embedder,
-            language_of=identify_document,
-        )
-    )
+    add_documents(made, [path])
     (document,) = made.library.documents()
     made.library.rename(document, HOSTILE)
     return made

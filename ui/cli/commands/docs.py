@@ -48,7 +48,6 @@ def add(
 
 
 def _add(paths: Sequence[Path], settings: "Settings", *, quiet: bool) -> "list[Outcome]":
-    from assistant.languages.detection import identify_document
     from assistant.wiring import open_for_adding
     from ingest.indexing import add as add_files
     from ui.cli import bars
@@ -60,7 +59,6 @@ def _add(paths: Sequence[Path], settings: "Settings", *, quiet: bool) -> "list[O
             paths,
             writer=library,
             embedder=embedder,
-            language_of=identify_document,
             report=report,
             cancelled=stopped,
         ):
