@@ -83,6 +83,7 @@ class Conversations:
             )
 
     def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title."""
         kept = next(each for each in self.every() if each.id == conversation)
         self._store.put_conversation(replace(kept, title=title))
 

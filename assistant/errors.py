@@ -1,53 +1,5 @@
 """Every error Quipu raises on purpose, in one tree.
 
-    QuipuError
-    ├── UsageError                what was asked for makes no sense
-    │   ├── EmptyQuestion
-    │   ├── EmptyLibrary
-    │   ├── UnknownDocument
-    │   ├── AmbiguousDocument
-    │   ├── NoDocumentNamed
-    │   ├── NoSuchPage
-    │   ├── NothingLeft
-    │   ├── UnknownLanguage
-    │   ├── BadSetting
-    │   ├── StillAnswering
-    │   ├── InvalidPages
-    │   ├── InvalidDate
-    │   ├── InvalidWindow
-    │   ├── WeakPassword
-    │   ├── UnusableAddress
-    │   ├── MissingPackage
-    │   ├── NothingToEvaluate
-    │   ├── UnusableDataSet
-    │   ├── OneDataSetWanted
-    │   ├── NoSuchPairs
-    │   ├── NoQuestionWritten
-    │   └── NoFigures
-    ├── DocumentError             one file cannot be added; the others still can
-    │   ├── MissingFile
-    │   ├── UnsupportedFile
-    │   ├── UnreadableDocument
-    │   ├── EncryptedDocument
-    │   ├── EmptyDocument
-    │   └── DocumentTooLarge
-    ├── ModelError                a model is missing, unusable or cannot be downloaded
-    │   ├── UnknownModel
-    │   ├── ModelNotInstalled
-    │   ├── UnusableModel
-    │   ├── PullFailed            what was installed before is untouched
-    │   │   ├── NoNetwork
-    │   │   ├── NoSpace
-    │   │   └── WrongHash
-    │   ├── NotEnoughMemory
-    │   ├── ContextOverflow
-    │   └── NotCached
-    ├── LibraryError              the library on disk cannot do what was asked
-    │   ├── LibraryBusy
-    │   ├── LibraryDamaged
-    │   └── WrongEmbedder
-    └── Cancelled                 the user stopped it
-
 An error is a kind, the name of its class, and its facts, which are keyword arguments. The sentences
 for people, in every language, are in `ui/words`. A `QuipuError` itself is a defect of Quipu.
 """
@@ -151,15 +103,9 @@ class Notice:
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class QuipuError(Exception):
-    """An error that the user can understand and fix; a subclass declares its facts as fields.
+    """An error the user can fix, as one sentence; a subclass declares its facts as fields."""
 
-    `str(error)` is one sentence in English that says what to do.
-
-    Attributes:
-        sentence: renders a notice in English; set by `ui.words` when it is imported.
-    """
-
-    sentence: ClassVar[Callable[[Notice], str] | None] = None
+    sentence: ClassVar[Callable[[Notice], str] | None] = None  # in English; set by `ui.words`
 
     def __init_subclass__(cls) -> None:
         dataclass(kw_only=True, eq=False, repr=False)(cls)
@@ -174,158 +120,220 @@ class QuipuError(Exception):
         return str(self.notice)
 
 
-class UsageError(QuipuError): ...
+class UsageError(QuipuError):
+    """What was asked for cannot be done; the sentence says what to ask instead."""
 
 
-class EmptyQuestion(UsageError): ...
+class EmptyQuestion(UsageError):
+    """The question has no words."""
 
 
-class EmptyLibrary(UsageError): ...
+class EmptyLibrary(UsageError):
+    """There is no document to ask about."""
 
 
 class UnknownDocument(UsageError):
+    """No document has this title, path or id."""
+
     reference: str
 
 
 class AmbiguousDocument(UsageError):
+    """Several documents have this title."""
+
     reference: str
     names: str
 
 
-class NoDocumentNamed(UsageError): ...
+class NoDocumentNamed(UsageError):
+    """A command needs a document and got none."""
 
 
 class NoSuchPage(UsageError):
+    """The document has no such page."""
+
     title: str
     count: int
 
 
-class NothingLeft(UsageError): ...
+class NothingLeft(UsageError):
+    """The filters leave no document or page to search."""
 
 
 class UnknownLanguage(UsageError):
+    """No supported language has this code."""
+
     code: str
     names: str
 
 
 class BadSetting(UsageError):
+    """A setting has a value that it cannot have."""
+
     name: str
     value: str
     reason: str
 
 
-class StillAnswering(UsageError): ...
+class StillAnswering(UsageError):
+    """The conversation has an answer in work."""
 
 
 class InvalidPages(UsageError):
+    """The text names no pages."""
+
     given: str
 
 
 class InvalidDate(UsageError):
+    """The text is no date."""
+
     given: str
 
 
 class InvalidWindow(UsageError):
+    """The text is no size of a window."""
+
     given: str
 
 
 class WeakPassword(UsageError):
+    """Others can reach the page, and its password is missing or too short."""
+
     host: str
     least_characters: int
 
 
 class UnusableAddress(UsageError):
+    """The page cannot listen at this address."""
+
     address: str
     reason: str
 
 
 class MissingPackage(UsageError):
+    """An optional Python package is not installed."""
+
     name: str
     command: str
 
 
-class NothingToEvaluate(UsageError): ...
+class NothingToEvaluate(UsageError):
+    """An evaluation got neither a data set nor results to compare."""
 
 
 class UnusableDataSet(UsageError):
+    """The folder holds no data set."""
+
     folder: str
     where: str
 
 
-class OneDataSetWanted(UsageError): ...
+class OneDataSetWanted(UsageError):
+    """An evaluation got several data sets where it takes one."""
 
 
 class NoSuchPairs(UsageError):
+    """The data set has no questions for these pairs of languages."""
+
     name: str
     given: str
     known: str
 
 
-class NoQuestionWritten(UsageError): ...
+class NoQuestionWritten(UsageError):
+    """The model wrote no usable question about the documents."""
 
 
 class NoFigures(UsageError):
+    """The file holds no results of an evaluation."""
+
     path: str
 
 
-class DocumentError(QuipuError): ...
+class DocumentError(QuipuError):
+    """One file cannot be added; the others still can."""
 
 
 class MissingFile(DocumentError):
+    """There is no such file."""
+
     path: str
 
 
 class UnsupportedFile(DocumentError):
+    """No reader opens files of this type."""
+
     name: str
     known: str
 
 
 class UnreadableDocument(DocumentError):
+    """The file is damaged, or reading it took too long."""
+
     name: str
     reason: Reason | str
 
 
 class EncryptedDocument(DocumentError):
+    """The file wants a password."""
+
     name: str
 
 
 class EmptyDocument(DocumentError):
+    """The file holds no text."""
+
     name: str
     reason: Reason
 
 
 class DocumentTooLarge(DocumentError):
+    """The file exceeds a limit of size, pages or characters."""
+
     name: str
     count: int
     unit: Reason
     limit: int
 
 
-class ModelError(QuipuError): ...
+class ModelError(QuipuError):
+    """A model is missing, unusable or cannot be downloaded."""
 
 
 class UnknownModel(ModelError):
+    """The catalogue has no such model, or it has another role."""
+
     name: str
 
 
 class ModelNotInstalled(ModelError):
+    """The model is known and not on this machine."""
+
     name: str
 
 
 class UnusableModel(ModelError):
+    """The file is no model that can be used for this."""
+
     name: str
     reason: Reason
 
 
-class PullFailed(ModelError): ...
+class PullFailed(ModelError):
+    """A download failed; what was installed before is untouched."""
 
 
 class NoNetwork(PullFailed):
+    """No source of the model can be reached."""
+
     name: str
     detail: str
 
 
 class NoSpace(PullFailed):
+    """The disk has no room for the model."""
+
     name: str
     needed_gb: float
     free_gb: float
@@ -333,6 +341,8 @@ class NoSpace(PullFailed):
 
 
 class WrongHash(PullFailed):
+    """The downloaded file is not the one that the catalogue describes."""
+
     name: str
     expected: str
     found: str
@@ -350,6 +360,8 @@ class NotEnoughMemory(ModelError):
 
 
 class ContextOverflow(ModelError):
+    """A prompt and its reply are longer than the context window."""
+
     needed_tokens: int
     window_tokens: int
 
@@ -360,21 +372,29 @@ class NotCached(ModelError):
     title: str
 
 
-class LibraryError(QuipuError): ...
+class LibraryError(QuipuError):
+    """The library on disk cannot do what was asked."""
 
 
 class LibraryBusy(LibraryError):
+    """Another process is writing, and did not end in time."""
+
     folder: str
 
 
 class LibraryDamaged(LibraryError):
+    """The database is damaged, or of a later version."""
+
     folder: str
     reason: Reason | str
 
 
 class WrongEmbedder(LibraryError):
+    """The stored vectors are those of another embedding model."""
+
     stored: str
     given: str
 
 
-class Cancelled(QuipuError): ...
+class Cancelled(QuipuError):
+    """The user stopped it."""

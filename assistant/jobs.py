@@ -57,6 +57,7 @@ class Job(Generic[R]):
 
     @property
     def view(self) -> View[R]:
+        """Return what can be shown of it now."""
         return self._view
 
     def start(self) -> "Job[R]":
@@ -157,6 +158,7 @@ class Jobs(Generic[K, R]):
 
     @property
     def keys(self) -> list[K]:
+        """Return the keys of all jobs, the oldest first."""
         return [*self._jobs]
 
     def end(self, keys: Collection[K], seconds: float = END_S) -> None:

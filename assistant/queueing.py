@@ -79,6 +79,7 @@ class Queue:
                 self._changed.notify_all()
 
     def position(self, ticket: Ticket) -> int:
+        """Return how many calls go before this one."""
         with self._changed:
             return self._tickets.index(ticket)
 
@@ -90,12 +91,14 @@ class Queue:
             return self._tickets.index(ticket)
 
     def wanted(self, ticket: Ticket) -> bool:
+        """Return whether somebody waits for the model while this background work has it."""
         with self._changed:
             return self._tickets[0] is ticket and any(
                 ticket.background and not other.background for other in self._tickets[1:]
             )
 
     def to_the_end(self, ticket: Ticket) -> None:
+        """Let others go first, and wait again."""
         with self._changed:
             self._tickets.remove(ticket)
             self._enter(ticket)

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
 
     @property
     def quota_bytes(self) -> int:
+        """Return the most bytes that the KV cache may take on disk."""
         return int(self.quota_gb * 1e9)
 
     def override(self, **values: Any) -> "Settings":
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Name the sources in the order in which they win; for pydantic-settings."""
         return init_settings, env_settings, _file_source(settings_cls)
 
     @model_validator(mode="wrap")

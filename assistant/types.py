@@ -49,7 +49,7 @@ class Document:
     """A document of the library; its id is the SHA-256 of the file's bytes.
 
     Attributes:
-        notes: what a reader must know of it, such as pages without text.
+        notes: what the user must know of it, such as pages without text.
         read_as: the title it came in with, when it was given another since.
     """
 
@@ -71,6 +71,7 @@ class Document:
 
     @property
     def short_id(self) -> str:
+        """Return the beginning of the id, as lists show it."""
         return self.id[:10]
 
 
@@ -91,6 +92,7 @@ class DocumentText:
 
     @classmethod
     def of(cls, pages: Sequence[Page], headings: Sequence[Heading] = ()) -> "DocumentText":
+        """Return the text of pages put together, separated by line feeds."""
         starts, offset = [], 0
         for page in pages:
             starts.append(offset)
@@ -129,6 +131,7 @@ class Chunk:
 
     @property
     def pages(self) -> tuple[int, ...]:
+        """Return the numbers of the pages it stands on."""
         return tuple(number for _, number in self.page_starts)
 
     def page_at(self, char: int) -> int:
@@ -187,6 +190,8 @@ class Citation:
 
 
 class Role(StrEnum):
+    """Who says a message of a prompt."""
+
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
@@ -194,6 +199,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
+    """One message of a prompt."""
+
     role: Role
     text: str
 
@@ -213,11 +220,11 @@ class ContextMode(StrEnum):
 class PlanReason(StrEnum):
     """Why a plan has its mode."""
 
-    ASKED = "asked"  # the reader wanted it
+    ASKED = "asked"  # the user wanted it
     FITS = "fits"  # all of the text is as good as passages of it
     OVERVIEW = "overview"  # the question is about the whole
     DETAIL = "detail"  # the question is about a part, and the text is long
-    SLOW = "slow"  # what would suit better takes longer than the reader wants to wait
+    SLOW = "slow"  # what would suit better takes longer than the user wants to wait
 
 
 BUDGET_S: Final = 60.0  # to the first token of an answer, where nobody says otherwise

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from assistant.backends.base import ChatModel, Embedder, Reranker
 from assistant.backends.lazy import LazyEmbedder, LazyReranker
-from assistant.errors import ModelNotInstalled, UnknownModel
 from assistant.settings import Settings
 from assistant.storage.chroma import ChromaIndex
 from assistant.storage.library import Library
@@ -16,8 +15,6 @@ from assistant.storage.library import Library
 if TYPE_CHECKING:
     from assistant.models.installed import InstalledModel
     from assistant.workspace import Workspace
-
-STARTER_EMBEDDER = "multilingual-e5-small"
 
 
 def open_library(settings: Settings) -> Library:
@@ -70,37 +67,20 @@ def open_workspace(settings: Settings) -> "Workspace":
 
 
 def _embedder(settings: Settings, library: Library) -> Embedder:
-    from assistant.models.catalogue import ModelRole
-    from assistant.models.choosing import installed_models
+    from assistant.models.choosing import chosen_embedder
 
-    name = settings.embedder or library.database.fact("embedder") or STARTER_EMBEDDER
-    installed = installed_models(settings).find(name)
-    if installed.entry.role is not ModelRole.EMBED:
-        raise ModelNotInstalled(name=STARTER_EMBEDDER)
-    entry = installed.entry
+    installed = chosen_embedder(settings, library.database.fact("embedder"))
+    name, entry = installed.name, installed.entry
     fingerprint = f"{name}:{installed.sha256[:16]}:{entry.query_prefix}:{entry.passage_prefix}"
     return LazyEmbedder(name, fingerprint, lambda: _load_embedder(installed, fingerprint))
 
 
 def reranker(settings: Settings) -> Reranker | None:
-    """Return the chosen re-ranker, or the smallest installed one; None where there is none."""
-    from assistant.models.catalogue import ModelRole
-    from assistant.models.choosing import installed_models
+    """Return the chosen re-ranker; None where there is none."""
+    from assistant.models.choosing import chosen_reranker
 
-    if settings.reranker == "none":
-        return None
-    local = installed_models(settings)
-    if settings.reranker is None:
-        fitting = [model for model in local.installed() if model.entry.role is ModelRole.RERANK]
-        fitting.sort(key=lambda model: model.entry.parameter_count)
-    else:
-        fitting = [local.find(settings.reranker)]
-    if not fitting:
-        return None
-    found = fitting[0]
-    if found.entry.role is not ModelRole.RERANK:
-        raise UnknownModel(name=found.name)
-    return LazyReranker(found.name, lambda: _load_reranker(found))
+    found = chosen_reranker(settings)
+    return LazyReranker(found.name, lambda: _load_reranker(found)) if found else None
 
 
 def _load_reranker(installed: "InstalledModel") -> Reranker:

@@ -40,10 +40,12 @@ class Prefilling:
             self.jobs.start(document_id, self._assistant.prefill(document_id))
 
     def drop(self, document: str) -> None:
+        """Stop the work on a document that is removed."""
         self.jobs.end([document])
         self.jobs.forget([document])
 
     def stop(self) -> None:
+        """Stop all work without waiting for it."""
         self.jobs.end(self.jobs.running, 0.0)
 
 

@@ -151,7 +151,7 @@ def later_questions(bench: Bench) -> list[Row]:
 
 
 def kept_and_fresh(bench: Bench) -> list[Row]:
-    """Return how much sooner questions are answered from kept cells than from fresh passages."""
+    """Return how much sooner questions are answered from cached KV than from fresh passages."""
     rows = []
     for name, several, tokens in (("one document", 1, 8_192), ("three documents", 3, 4_096)):
         kept = quipu(bench, bench.folder / f"kept-{several}", tokens=tokens, documents=several)

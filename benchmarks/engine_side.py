@@ -77,12 +77,12 @@ class Side:
 
     def setup(self, _: dict[str, Any]) -> dict[str, Any]:
         """What a peer needs to answer the same questions."""
-        shelf = installed_models(self.settings)
+        local = installed_models(self.settings)
         return {
             "text": "\n".join(made.text for made in self.reports),
             "model": self.settings.model,
-            "gguf": str(shelf.find(self.settings.model or "").path),
-            "embedder": str(shelf.find("multilingual-e5-small").path),
+            "gguf": str(local.find(self.settings.model or "").path),
+            "embedder": str(local.find("multilingual-e5-small").path),
             "window": 8_192,
             "threads": self.engine._tuning.threads,
             "questions": [self.fact(number)[0] for number in range(100)],
@@ -178,12 +178,12 @@ class Side:
         self.fill(model._context, request["memory"])
         model._context.decode(model.encoder.tokens(self.reports[0].text)[:900])
         cells = len(model._context.names)
-        shelf = installed_models(self.settings)
-        weights = shelf.find("multilingual-e5-small").path.glob("*.safetensors")
+        local = installed_models(self.settings)
+        weights = local.find("multilingual-e5-small").path.glob("*.safetensors")
         return {
             "embedder": sum(file.stat().st_size for file in weights),
             "peak": peak_bytes(),
-            "weights": shelf.find(self.settings.model or "").path.stat().st_size,
+            "weights": local.find(self.settings.model or "").path.stat().st_size,
             "kv": model._context.state_bytes / cells * model.open_tokens,
         }
 

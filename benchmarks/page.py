@@ -1,4 +1,4 @@
-"""How long a reader waits for the page: until it is painted, and until a source's page is there.
+"""How long a user waits for the page: until it is painted, and until a source's page is there.
 
     python -m benchmarks.page HOME --times 5
 

@@ -1,4 +1,4 @@
-"""A library that lasts as long as a measurement, with documents taken in as a reader's are."""
+"""A library that lasts as long as a measurement, with documents added as a user's are."""
 
 import tempfile
 from collections.abc import Iterator

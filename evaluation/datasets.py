@@ -37,6 +37,7 @@ class Text:
 
     @property
     def key(self) -> Key:
+        """Return what questions name a text by: its id and language."""
         return self.doc_id, self.lang
 
 
@@ -58,14 +59,17 @@ class Question:
 
     @property
     def pair(self) -> str:
+        """Return `question language>text language`."""
         return f"{self.lang}>{self.key[1]}"
 
     @property
     def answerable(self) -> bool:
+        """Return whether the text holds the answer."""
         return bool(self.golds)
 
     @property
     def golds(self) -> tuple[str, ...]:
+        """Return the right answers, in the language of the question or of the text."""
         return (*self.answers, *self.answers_doc_lang)
 
 

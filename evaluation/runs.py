@@ -39,6 +39,7 @@ class Row:
 
     @property
     def pair(self) -> str:
+        """Return `question language>text language`."""
         return f"{self.lang}>{self.doc_lang}"
 
 

@@ -38,7 +38,9 @@ class System(Protocol):
     """Something that searches documents and answers questions from them."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name under which its figures are printed."""
+        ...
 
     def search(self, question: Question, documents: Sequence[str]) -> list[str] | None:
         """Return the ids of documents found, best first, each once; None when it never searches.

@@ -34,6 +34,8 @@ EMBED_BATCH = 32  # chunks between two checkpoints: about two seconds on two cor
 
 
 class Status(StrEnum):
+    """What became of a file."""
+
     ADDED = "added"
     UNCHANGED = "unchanged"
     REPLACED = "replaced"
@@ -82,13 +84,21 @@ Report = Callable[[AddingProgress], None]
 class IndexingWriter(DocumentWriter, Protocol):
     """The library as this module needs it."""
 
-    def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]: ...
+    def adding(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the right to add documents; call `waiting` once if another process has it."""
+        ...
 
-    def discard_unfinished(self, *, but: str) -> None: ...
+    def discard_unfinished(self, *, but: str) -> None:
+        """Discard every staged document but the one with this id."""
+        ...
 
-    def store_file(self, document: Document, source: Path) -> None: ...
+    def store_file(self, document: Document, source: Path) -> None:
+        """Copy the original of a document into the library."""
+        ...
 
-    def remove(self, document: Document) -> None: ...
+    def remove(self, document: Document) -> None:
+        """Remove a document with everything that was made of it."""
+        ...
 
 
 class Destination(Protocol):

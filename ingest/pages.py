@@ -42,6 +42,7 @@ class RawPage:
 
     @property
     def chars(self) -> int:
+        """Return the number of characters of its blocks."""
         return sum(len(block.text) for block in self.blocks)
 
 

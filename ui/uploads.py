@@ -65,6 +65,7 @@ class Uploads:
         self._waiting(key).unlink(missing_ok=True)
 
     def name(self, key: str) -> str:
+        """Return the name that the uploaded file had."""
         return self._names[key]
 
     def _waiting(self, key: str) -> Path:

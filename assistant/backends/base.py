@@ -306,7 +306,9 @@ class Embedder(Protocol):
     """Texts to vectors of length one. Knows its own prefixes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the model's name in the catalogue."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -314,7 +316,9 @@ class Embedder(Protocol):
         ...
 
     @property
-    def dimensions(self) -> int: ...
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        ...
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of each text, without special tokens."""
@@ -333,7 +337,9 @@ class Reranker(Protocol):
     """Scores how well texts answer a question, reading each together with the question."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the model's name in the catalogue."""
+        ...
 
     def scores(self, question: str, texts: Sequence[str]) -> Vector:
         """Return a score for each text, (n,); only their order means something."""

@@ -34,6 +34,7 @@ class PrefillState:
 
     @property
     def share(self) -> float:
+        """Return how much is done, from 0 to 1."""
         return self.tokens_done / self.tokens
 
 

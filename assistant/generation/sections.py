@@ -25,6 +25,7 @@ class Section:
 
     @property
     def pages(self) -> tuple[int, int]:
+        """Return its first and last page."""
         return self.chunks[0].pages[0], self.chunks[-1].pages[-1]
 
 

@@ -173,6 +173,7 @@ def source_from(table: Mapping[str, Any]) -> Source:
 
 
 def hub_source(table: Mapping[str, Any]) -> Source:
+    """Return the file or folder on the model hub that a table describes."""
     if "file" in table:
         return HubFile(table["repo"], table["file"])
     return HubFolder(table["repo"], tuple(table.get("patterns", ())))
@@ -190,6 +191,7 @@ def index_source(table: Mapping[str, Any]) -> Source:
 
 
 def file_source(table: Mapping[str, Any]) -> Source:
+    """Return the local file that a table describes."""
     return LocalFile(Path(table["path"]))
 
 

@@ -1,15 +1,16 @@
-"""Which chat model is used: the one that was named, the preferred one, or the best that fits."""
+"""Chooses the models to use: the one that was named, the preferred one, or the best that fits."""
 
 import json
 from typing import Final
 
-from assistant.errors import ModelError, Reason, UnknownModel, UnusableModel
+from assistant.errors import ModelError, ModelNotInstalled, Reason, UnknownModel, UnusableModel
 from assistant.models.catalogue import ModelRole, load_catalogue
 from assistant.models.hardware import Machine, can_chat, choose
 from assistant.models.installed import InstalledModel, InstalledModels
 from assistant.settings import Settings
 from assistant.storage.files import write_json
 
+STARTER_EMBEDDER: Final = "multilingual-e5-small"
 PREFERRED: Final = "preferences.json"  # in the library's folder
 
 
@@ -53,4 +54,34 @@ def chosen_model(settings: Settings, machine: Machine) -> InstalledModel:
     found = local.find(settings.model)
     if found.entry.role is not ModelRole.CHAT:
         raise UnknownModel(name=settings.model)
+    return found
+
+
+def chosen_embedder(settings: Settings, stored: str | None) -> InstalledModel:
+    """Return the embedder of the settings, else the one whose vectors are stored.
+
+    Raises:
+        ModelNotInstalled: it is not there, or cannot embed.
+    """
+    found = installed_models(settings).find(settings.embedder or stored or STARTER_EMBEDDER)
+    if found.entry.role is not ModelRole.EMBED:
+        raise ModelNotInstalled(name=STARTER_EMBEDDER)
+    return found
+
+
+def chosen_reranker(settings: Settings) -> InstalledModel | None:
+    """Return the re-ranker of the settings, else the smallest installed one, if there is one.
+
+    Raises:
+        UnknownModel: the one that the settings name cannot re-rank.
+    """
+    if settings.reranker == "none":
+        return None
+    local = installed_models(settings)
+    if settings.reranker is None:
+        fitting = [model for model in local.installed() if model.entry.role is ModelRole.RERANK]
+        return min(fitting, key=lambda model: model.entry.parameter_count, default=None)
+    found = local.find(settings.reranker)
+    if found.entry.role is not ModelRole.RERANK:
+        raise UnknownModel(name=found.name)
     return found

@@ -110,11 +110,13 @@ def cgroup_memory(cgroup: Path) -> int:
 
 
 def cgroup_number(cgroup: Path, name: str) -> int:
+    """Return a number of a control group's file; 0 where there is none."""
     text = cgroup_text(cgroup, name)
     return int(text) if text.isdigit() else 0
 
 
 def cgroup_text(cgroup: Path, name: str) -> str:
+    """Return the text of a control group's file; empty where there is none."""
     try:
         return (cgroup / name).read_text(encoding="ascii").strip()
     except OSError:
@@ -193,6 +195,7 @@ def choose(installed: Iterable[InstalledModel], machine: Machine) -> InstalledMo
 
 
 def can_chat(entry: ModelEntry) -> bool:
+    """Return whether a model can hold a conversation."""
     return entry.role is ModelRole.CHAT and entry.has_chat_template
 
 

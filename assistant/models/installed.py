@@ -51,7 +51,7 @@ class InstalledModel:
     """Attributes:
     path: the file or folder to open.
     sha256: of the file as it was fetched or imported.
-    imported: the file is the reader's own and is never deleted.
+    imported: the file is the user's own and is never deleted.
     """
 
     entry: ModelEntry
@@ -61,6 +61,7 @@ class InstalledModel:
 
     @property
     def name(self) -> str:
+        """Return its name in the catalogue, or the one it was imported under."""
         return self.entry.name
 
 

@@ -57,6 +57,7 @@ class ReportSpec:
     options: tuple[tuple[str, str], ...] = ()
 
     def option(self, name: str) -> str:
+        """Return the value of an option of its kind."""
         return dict(self.options)[name]
 
     @property
@@ -85,6 +86,7 @@ class Tools:
 
     @property
     def cancelled(self) -> IsCancelled:
+        """Return the check for whether the user stopped the report."""
         return self.ticket.cancelled
 
 
@@ -157,6 +159,7 @@ class ReportKind(Generic[R]):
         return tuple(getattr(report, name) for name in self.document_fields)
 
     def language(self, report: R) -> str:
+        """Return the language a report is written in."""
         return str(getattr(report, "language"))  # noqa: B009  R has no bound: see the class
 
     def full_title(self, report: R) -> str:
@@ -166,6 +169,7 @@ class ReportKind(Generic[R]):
         return f"{titles}: {own}" if own else titles
 
     def to_json(self, report: R) -> str:
+        """Return a report as JSON, as it is stored."""
         return self._adapter.dump_json(report).decode()
 
     def values(self, report: R) -> Any:

@@ -78,6 +78,6 @@ def read_question(reply: str) -> tuple[str, str] | None:
 
 def _apart(chunks: list[Chunk]) -> list[Chunk]:
     """Return a few chunks that say enough, as far as possible from each other and the ends."""
-    telling = [chunk for chunk in chunks if len(chunk.text.split()) >= LEAST_WORDS] or chunks
-    count = min(QUESTIONS, len(telling))
-    return [telling[(2 * n + 1) * len(telling) // (2 * count)] for n in range(count)]
+    rich = [chunk for chunk in chunks if len(chunk.text.split()) >= LEAST_WORDS] or chunks
+    count = min(QUESTIONS, len(rich))
+    return [rich[(2 * n + 1) * len(rich) // (2 * count)] for n in range(count)]

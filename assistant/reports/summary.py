@@ -33,6 +33,8 @@ TOPIC_CHUNKS: Final = 50  # that a search for a topic returns; many stand in lis
 
 
 class Length(StrEnum):
+    """How long a summary is."""
+
     SHORT = "short"
     MEDIUM = "medium"
     LONG = "long"

@@ -1,8 +1,8 @@
 """Removes the same-language bias of a multilingual embedding model.
 
-The vectors of such a model depend on the language of a text as well as on its meaning: for a Spanish
-question, a Spanish page about something else can score higher than the English page that answers
-it. The mean vector of the same sentences in each language estimates the language's offset;
+The vectors of such a model depend on the language of a text as well as on its meaning: for a
+Spanish question, a Spanish page about something else can score higher than the English page that
+answers it. The mean vector of the same sentences in each language estimates the language's offset;
 subtracting most of it from questions and passages leaves the meaning. Knows no store.
 """
 

@@ -1,7 +1,7 @@
 """Tells which follow-ups cannot be understood without the conversation. Pure.
 
 Rewriting every question makes searches drift, so only a question that cannot stand alone is
-rewritten: one that is short, begins like a continuation, or depends on a pronoun. The lists of words
+rewritten: one that is short, begins like a continuation, or depends on a pronoun. The word lists
 are those of the question's language: "es" is Spanish for "is" and German for "it".
 """
 

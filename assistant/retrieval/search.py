@@ -1,8 +1,8 @@
 """From a question to passages, by vectors and keywords, compared across languages.
 
 A passage is compared with others of its language first, and then across languages. A score well
-above those of its neighbours is a sign of relevance in any language, whereas the cosine alone favours
-texts in the question's language. Knows no prompt.
+above those of its neighbours is a sign of relevance in any language, whereas the cosine alone
+favours texts in the question's language. Knows no prompt.
 
 Measured in docs/quality.md.
 """

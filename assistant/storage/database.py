@@ -226,7 +226,7 @@ class Database:
             yield db
 
     def fact(self, key: str) -> str | None:
-        """Return a stored fact about the library; None when there is none."""
+        """Return a fact about the library, such as its embedder; None where it is not set."""
         rows = self.rows("SELECT value FROM facts WHERE key = ?", key)
         return str(rows[0]["value"]) if rows else None
 

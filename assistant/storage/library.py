@@ -63,6 +63,7 @@ class Library(LibraryReader):
         self._embedder = embedder
 
     def open(self) -> None:
+        """Make the index usable, and rebuild it where rows are missing."""
         self._check_embedder(stored_only=True)
         if self._vectors.is_short:
             with self.database.locked():

@@ -23,11 +23,11 @@ PAGES = (
 
 
 def test_a_spanish_question_is_answered_in_spanish_from_an_english_page(tmp_path: Path) -> None:
-    shelf = InstalledModels(Settings().models, load_catalogue())
-    installed = {model.name for model in shelf.installed()}
+    local = InstalledModels(Settings().models, load_catalogue())
+    installed = {model.name for model in local.installed()}
     for name in ("starter", "multilingual-e5-small"):
         if name not in installed:
-            shelf.pull(name)
+            local.pull(name)
     book = tmp_path / "bridge.txt"
     book.write_text("\f".join(PAGES), encoding="utf-8")
     workspace = open_workspace(

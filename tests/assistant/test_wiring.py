@@ -1,4 +1,4 @@
-"""Which models are taken when the reader names none."""
+"""Which models are taken when the user names none."""
 
 from dataclasses import replace
 from pathlib import Path

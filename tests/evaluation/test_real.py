@@ -19,10 +19,10 @@ ASKED, TEXTS = 96, 360
 
 @pytest.fixture(scope="module", autouse=True)
 def _models() -> None:
-    shelf = InstalledModels(Settings().models, load_catalogue())
-    installed = {model.name for model in shelf.installed()}
+    local = InstalledModels(Settings().models, load_catalogue())
+    installed = {model.name for model in local.installed()}
     for name in {"starter", "multilingual-e5-small"} - installed:
-        shelf.pull(name)
+        local.pull(name)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

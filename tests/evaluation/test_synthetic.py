@@ -1,4 +1,4 @@
-"""Data sets that the model writes about a reader's documents."""
+"""Data sets that the model writes about the user's documents."""
 
 from collections.abc import Sequence
 from pathlib import Path

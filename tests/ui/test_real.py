@@ -43,9 +43,9 @@ def offline() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a library with the English report and a short note, and the models installed."""
-    shelf = InstalledModels(Settings().models, load_catalogue())
+    local = InstalledModels(Settings().models, load_catalogue())
     for name in ("starter", "multilingual-e5-small"):
-        shelf.pull(name)
+        local.pull(name)
     folder = tmp_path_factory.mktemp("real")
     (folder / "valley.md").write_text(REPORT, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, offline():

@@ -49,6 +49,7 @@ def _rows(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def documents(found: "Sequence[Document]") -> None:
+    """Print the documents of the library."""
     words = terminal.words
     names = ("title", "language", "pages", "words", "on", "file")
     table = _table("ID", *(words(f"library.{name}") for name in names))
@@ -101,6 +102,7 @@ def plan(found: "ContextPlan", titles: Mapping[str, str]) -> None:
 
 
 def models(entries: Mapping[str, ModelEntry], installed: "Mapping[str, InstalledModel]") -> None:
+    """Print the models of the catalogue and those imported."""
     words = terminal.words
     names = ("name", "role", "size", "context", "languages", "licence", "state")
     table = _table(*(words(f"table.{name}") for name in names))
@@ -185,6 +187,7 @@ def summary(
 
 
 def cache(found: "Sequence[CachedPrefix]") -> None:
+    """Print what is in the KV cache on disk."""
     words = terminal.words
     names = ("cached", "tokens", "size", "used")
     table = _table(*(words(f"table.{name}") for name in names), whole=0)

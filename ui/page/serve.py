@@ -40,6 +40,7 @@ class Address:
 
     @property
     def url(self) -> str:
+        """Return the address to open in a browser on this machine."""
         shown = LOCAL[0] if self.host in EVERYWHERE else self.host
         return f"http://{shown}:{self.port}"
 

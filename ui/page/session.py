@@ -26,7 +26,7 @@ class Session:
     """Attributes:
     workspace: the library, the assistant and its jobs.
     uploads: files on their way into the library.
-    words: what the page says, in this reader's language.
+    words: what the page says, in this user's language.
     """
 
     workspace: Workspace

@@ -145,6 +145,7 @@ class Words:
         return " · ".join(parts)
 
     def left(self, seconds: float) -> str:
+        """Return “about … left” for a number of seconds."""
         return self("progress.left", time=self.duration(seconds))
 
     def adding(self, now: "AddingProgress") -> str:

@@ -95,6 +95,7 @@ class Context:
 
     @cancelled.setter
     def cancelled(self, check: IsCancelled) -> None:
+        """Have llama.cpp ask `check` between steps, and stop when it is true."""
         self._asked.cancelled = check
 
     def keep(self, wanted: Sequence[Cell]) -> int:

@@ -40,6 +40,7 @@ class TokenPrefix:
 
     @property
     def seen_tokens(self) -> int:
+        """Return how many of its tokens a prompt attends to."""
         return sum(end - start for start, end in self.seen)
 
 
@@ -55,6 +56,7 @@ class Encoder:
         return self._tokens([PromptPiece(text, is_content=True)])
 
     def count(self, text: str) -> int:
+        """Return the number of tokens of a text."""
         return len(self.tokens(text))
 
     def prompt(self, prompt: Prompt) -> tuple[list[TokenPrefix], Tokens]:

@@ -86,6 +86,7 @@ class LlamaEngine:
 
     @property
     def has_chat_template(self) -> bool:
+        """Return whether the file has a chat template."""
         return bool(self._weights.template)
 
     def holds(self, prefix: TokenPrefix) -> bool:
@@ -113,6 +114,7 @@ class LlamaEngine:
         return [self._weights.text_of(token) for token in every if self.is_control(token)]
 
     def is_control(self, token: int) -> bool:
+        """Return whether a token is a control token."""
         return self._weights.is_control(token)
 
     def stream(

@@ -60,6 +60,7 @@ class DiskKVCache:
         self._quota = quota_bytes
 
     def holds(self, key: CacheKey) -> bool:
+        """Return whether the KV of a prefix is stored, in full."""
         return self._path(key).is_file()
 
     def save(self, key: CacheKey, cells: Cells, *, note: str) -> bool:

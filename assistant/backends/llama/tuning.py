@@ -78,6 +78,7 @@ class Tunings:
             return None
 
     def save(self, facts: Sequence[str], tuned: Tuned) -> None:
+        """Store what was measured on the machine that `facts` describe."""
         self._folder.mkdir(parents=True, exist_ok=True)
         write_json(self._path(facts), {"version": VERSION, "facts": list(facts), **asdict(tuned)})
 

@@ -38,6 +38,7 @@ def build_features() -> list[str]:
 
 
 def uses_gpu() -> bool:
+    """Return whether llama.cpp was built for a GPU."""
     return bool(lc.llama_supports_gpu_offload())
 
 
@@ -136,6 +137,7 @@ class Weights:
 
     @property
     def begins_with_bos(self) -> bool:
+        """Return whether every text starts with the token that begins a sequence."""
         return bool(lc.llama_vocab_get_add_bos(self.vocabulary))
 
     def tokenize(self, text: str, *, special: bool) -> Tokens:
@@ -160,9 +162,11 @@ class Weights:
         return buffer.raw[: max(0, length)]
 
     def is_control(self, token: int) -> bool:
+        """Return whether a token is a control token."""
         return bool(lc.llama_vocab_is_control(self.vocabulary, token))
 
     def ends_reply(self, token: int) -> bool:
+        """Return whether a token ends the model's turn."""
         return bool(lc.llama_vocab_is_eog(self.vocabulary, token))
 
 

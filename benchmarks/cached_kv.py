@@ -1,6 +1,6 @@
 """How well questions are answered from what was read before, in every way of putting it together.
 
-    python benchmarks/kept_cells.py DATA HOME OUT.jsonl --vary fresh kept/gaps ... --questions 240
+    python benchmarks/cached_kv.py DATA HOME OUT.jsonl --vary fresh kept/gaps ... --questions 240
 
 DATA is a folder with `slices/squadart.dev.docs.en.jsonl` (whole English articles) and question
 sets about them in several languages; HOME keeps the library and what the model read, so that a
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> None:
 def open_lab(options: argparse.Namespace) -> Lab:
     settings = Settings(home=options.home, model=options.model, quota_gb=60)
     workspace = open_workspace(settings)
-    documents = take_in(workspace, options.data, options.home)
+    documents = add_articles(workspace, options.data, options.home)
     installed = installed_models(settings).find(options.model)
     tuned = tuned_for(installed, settings)
     engine = LlamaEngine(
@@ -164,7 +164,7 @@ def open_lab(options: argparse.Namespace) -> Lab:
     )
 
 
-def take_in(workspace: Workspace, data: Path, home: Path) -> dict[str, Document]:
+def add_articles(workspace: Workspace, data: Path, home: Path) -> dict[str, Document]:
     """Return title -> document of every article, adding those that are new."""
     folder = home / "articles"
     folder.mkdir(parents=True, exist_ok=True)
