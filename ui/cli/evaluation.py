@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ def _prepared(data: DataSet, wanted: Measurement, settings: Settings) -> Evaluat
     answered = some(questions, wanted.answers) if wanted.answers else []
     folder = settings.home / FOLDER / f"{data.name}-{data.fingerprint[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    workspace = open_workspace(replace(settings, home=folder))
+    workspace = open_workspace(settings.model_copy(update={"home": folder}))
     with bars.counting(data.name) as show:
         ids = add_texts(
             data,
