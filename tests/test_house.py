@@ -230,7 +230,7 @@ HEAVY = {
 @pytest.mark.parametrize(
     ("arguments", "more"),
     [
-        (["--help"], {"pydantic", "rich", "babel"}),
+        (["--help"], {"numpy", "pydantic", "rich", "babel"}),
         (["docs", "list"], {"numpy"}),
         (["models", "list"], {"numpy"}),
         (["cache", "list"], set()),

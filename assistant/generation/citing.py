@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
 
-import numpy as np
-
 from assistant.languages.sentences import split
 from assistant.types import Citation, Matrix, Passage, Vector
 
@@ -155,7 +153,7 @@ class Citer:
             for candidate, cosine in zip(self._candidates, cosines, strict=True)
         ]
         hints = [RARE_BONUS * _found(rare, candidate) for candidate in self._candidates]
-        best = int(np.argmax(np.add(strengths, hints)))
+        best = max(range(len(hints)), key=lambda place: strengths[place] + hints[place])
         strength = min(1.0, strengths[best])
         return self._citation(claim, self._candidates[best], strength)
 

@@ -32,7 +32,7 @@ def identify(text: str, *, among: Sequence[str] | None = None) -> str:
     candidates = _candidates(letters, among)
     if len(candidates) == 1:
         return candidates[0]
-    import py3langid  # takes 0.1 s
+    import py3langid  # with numpy; not before a text has to be told
 
     ranked: list[tuple[str, float]] = py3langid.rank(text)
     return next((code for code, _ in ranked if code in candidates), DEFAULT)

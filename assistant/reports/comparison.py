@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from assistant.backends.base import Prompt
 from assistant.generation.citing import numbers_of
 from assistant.generation.judging import SAME_STATEMENT, Judge
@@ -149,6 +147,8 @@ def _pairs(tools: Tools, ours: _Side, theirs: _Side) -> list[tuple[int, int]]:
 
 def _nearness(tools: Tools, ours: _Side, theirs: _Side) -> Matrix:
     """Return how near all pairs are, (n, m): cosines without most of the language bias."""
+    import numpy as np  # here, as `quipu --help` imports all kinds of reports
+
     queries = tools.embedder.embed_queries([point.text for point in ours.points])
     passages = tools.embedder.embed_passages([point.text for point in theirs.points])
     languages = (ours.document.language, theirs.document.language)

@@ -6,8 +6,6 @@ answers it. The mean vector of the same sentences in each language estimates the
 subtracting most of it from questions and passages leaves the meaning. Knows no store.
 """
 
-import numpy as np
-
 from assistant.backends.base import Embedder
 from assistant.languages.registry import language, languages
 from assistant.types import Matrix, Vector
@@ -50,6 +48,8 @@ class LanguageCentering:
 
 
 def _unit(rows: Matrix) -> Matrix:
+    import numpy as np  # here, as `quipu --help` imports all kinds of reports
+
     lengths: Matrix = np.linalg.norm(rows, axis=1, keepdims=True)
     units: Matrix = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
     return units

@@ -51,7 +51,8 @@ def _options(kind: "ReportKind[Any]") -> list[inspect.Parameter]:
     found = []
     for each in kind.options:
         value: Any = Literal[each.choices] if each.choices else str
-        option = Option(f"--{each.name}", help=f"options.{each.name}")
+        metavar = None if each.choices else "TEXT"
+        option = Option(f"--{each.name}", metavar=metavar, help=f"options.{each.name}")
         found.append(_parameter(each.name, Annotated[value, option], str(each.default)))
     return found
 
